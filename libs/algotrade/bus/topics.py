@@ -1,0 +1,63 @@
+"""Every topic of the system: one row each, for every body of the bus."""
+
+import msgspec
+
+DATA_PLANE = "data-plane"
+STRATEGY_PLANE = "strategy-plane"
+ORDER_PLANE = "order-plane"
+PLANES = (DATA_PLANE, STRATEGY_PLANE, ORDER_PLANE)
+
+DEAD_SUFFIX = ".dead"
+DEAD_WRITER = "dead-letters"
+
+_MIB = 1 << 20
+
+
+class Topic(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the table.
+
+    ``writer``               the plane that writes it; on the local body the name of the file that holds it
+    ``readers``              groups whose commits retention must respect
+    ``retention_bytes_max``  the most that is kept
+    ``durable``              flushed to the disk before ``append`` returns (power loss); else it survives kill -9 only
+    ``compacted``            its writer trims it: only the newest complete entry matters
+    """
+
+    name: str
+    writer: str
+    readers: tuple[str, ...] = ()
+    partitions: int = 1
+    retention_bytes_max: int = 1024 * _MIB
+    durable: bool = True
+    compacted: bool = False
+
+
+def _market(name: str) -> Topic:
+    # Rebuilt from its source after power loss, so not flushed; bounded, so that a year of ticks needs no year of disk.
+    return Topic(name=name, writer=DATA_PLANE, readers=(STRATEGY_PLANE, ORDER_PLANE),
+                 retention_bytes_max=256 * _MIB, durable=False)
+
+
+def _snapshots(plane: str) -> Topic:
+    # Not flushed: an older snapshot is as true as a newer one, only slower to go on from; the logs decide.
+    return Topic(name=f"snapshots.{plane}", writer=plane, retention_bytes_max=256 * _MIB, durable=False, compacted=True)
+
+
+_TABLE = (
+    _market("market.quotes"),
+    _market("market.trades"),
+    _market("market.bars"),
+    Topic(name="orders.intents", writer=STRATEGY_PLANE, readers=(ORDER_PLANE,)),
+    Topic(name="orders.journal", writer=ORDER_PLANE, readers=(ORDER_PLANE,)),
+    Topic(name="orders.reports", writer=ORDER_PLANE, readers=(STRATEGY_PLANE,)),
+    *(_snapshots(plane) for plane in PLANES),
+)
+
+
+def dead_letter_topic(topic: Topic) -> Topic:
+    """Return the topic that takes what could not be decoded from ``topic``."""
+    return Topic(name=topic.name + DEAD_SUFFIX, writer=DEAD_WRITER, retention_bytes_max=64 * _MIB)
+
+
+TOPICS: dict[str, Topic] = {t.name: t for t in (*_TABLE, *(dead_letter_topic(t) for t in _TABLE))}
+"""The table, by name, dead-letter topics included."""

@@ -1,0 +1,41 @@
+"""The words of the house: instruments, market records, orders, executions, positions, the clock. Knows nothing else."""
+
+from algotrade.domain.clock import Clock, SimulatedClock, SystemClock
+from algotrade.domain.execution import REPORT, ExecType, ExecutionReport, Fill, report_records
+from algotrade.domain.instrument import Instrument, InstrumentError, Instruments
+from algotrade.domain.market import (
+    BAR,
+    LAYOUT_VERSION,
+    LAYOUTS,
+    QUARANTINE,
+    QUOTE,
+    TRADE,
+    Flag,
+    Kind,
+    MarketBatch,
+    Records,
+    no_records,
+)
+from algotrade.domain.order import (
+    CancelOrder,
+    IntentId,
+    NewOrder,
+    Order,
+    OrderIntent,
+    OrderStatus,
+    OrderType,
+    ReplaceOrder,
+    Side,
+    TimeInForce,
+)
+from algotrade.domain.position import Position, fold
+from algotrade.domain.session import Sessions
+
+__all__ = [
+    "BAR", "LAYOUTS", "LAYOUT_VERSION", "QUARANTINE", "QUOTE", "REPORT", "TRADE",
+    "CancelOrder", "Clock", "ExecType", "ExecutionReport", "Fill", "Flag",
+    "Instrument", "InstrumentError", "Instruments", "IntentId", "Kind", "MarketBatch",
+    "NewOrder", "Order", "OrderIntent", "OrderStatus", "OrderType", "Position", "Records",
+    "ReplaceOrder", "Sessions", "Side", "SimulatedClock", "SystemClock", "TimeInForce",
+    "fold", "no_records", "report_records",
+]

@@ -1,0 +1,54 @@
+"""The one place that reads the time. Everything else is handed a ``Clock``."""
+
+import time
+from typing import Protocol
+
+NANOSECONDS_PER_SECOND = 1_000_000_000
+NANOSECONDS_PER_MILLISECOND = 1_000_000
+
+
+class Clock(Protocol):
+    """Two readings: ``time_ns`` stamps records, ``monotonic_ns`` measures durations."""
+
+    def time_ns(self) -> int:
+        """Return nanoseconds since 1970-01-01 UTC; may jump when the host's clock is set."""
+        ...
+
+    def monotonic_ns(self) -> int:
+        """Return nanoseconds since an arbitrary start; never goes back; comparable between processes of a host."""
+        ...
+
+
+class SystemClock:
+    """The host's clocks."""
+
+    def time_ns(self) -> int:
+        """Return the wall clock, nanoseconds since 1970-01-01 UTC."""
+        return time.time_ns()
+
+    def monotonic_ns(self) -> int:
+        """Return the monotonic clock, nanoseconds."""
+        return time.monotonic_ns()
+
+
+class SimulatedClock:
+    """A clock that stands still until it is told to advance; tests and simulations own one.
+
+    Both readings move together. Moving back is our bug, and an assertion.
+    """
+
+    def __init__(self, start_ns: int = 0) -> None:
+        self._now_ns = start_ns
+
+    def time_ns(self) -> int:
+        """Return the simulated time, nanoseconds since 1970-01-01 UTC."""
+        return self._now_ns
+
+    def monotonic_ns(self) -> int:
+        """Return the simulated time."""
+        return self._now_ns
+
+    def advance_to(self, time_ns: int) -> None:
+        """Move to ``time_ns``, which is not before now."""
+        assert time_ns >= self._now_ns, f"simulated time cannot go back from {self._now_ns} to {time_ns}"
+        self._now_ns = time_ns

@@ -1,0 +1,100 @@
+"""What happened to an order: reports for everybody, fills for the ledger."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from enum import IntEnum
+
+import msgspec
+import numpy as np
+
+from algotrade.domain.market import Records
+from algotrade.domain.order import IntentId, OrderStatus, OrderType, Side, TimeInForce
+
+
+class ExecType(IntEnum):
+    """FIX ExecType (150), by our number: records carry it."""
+
+    NEW = 0
+    TRADE = 1
+    CANCELED = 2
+    REPLACED = 3
+    REJECTED = 4
+    EXPIRED = 5
+    CANCEL_REJECTED = 6
+    """A cancel or a replace was refused; the order lives on as before."""
+    TRADE_CORRECT = 7
+
+
+class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, tag="execution_report"):
+    """One event of one order, as published on ``orders.reports``; may be delivered twice.
+
+    ``sequence`` counts the reports of a run from 1: a reader drops what is not above the last one it has seen.
+    ``intent_id`` names the order (the NewOrder's id), ``request_id`` the intent that caused the event: the same one,
+    or a cancel or replace. Quantities in units, prices and commission in the instrument's currency. ``last_*`` and
+    ``execution_id`` belong to TRADE and TRADE_CORRECT. ``reason`` is one word for machines, with details after a colon.
+    """
+
+    sequence: int
+    order_id: int
+    intent_id: IntentId
+    request_id: IntentId
+    instrument: int
+    exec_type: ExecType
+    status: OrderStatus
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce
+    quantity: Decimal
+    cumulative_quantity: Decimal
+    leaves_quantity: Decimal
+    average_price: Decimal
+    event_time_ns: int
+    last_quantity: Decimal = Decimal(0)
+    last_price: Decimal = Decimal(0)
+    commission: Decimal = Decimal(0)
+    execution_id: str | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    reason: str = ""
+
+
+class Fill(msgspec.Struct, frozen=True, kw_only=True, tag="fill"):
+    """One execution as the ledger books it; unique by ``execution_id``."""
+
+    execution_id: str
+    intent_id: IntentId
+    instrument: int
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    commission: Decimal
+    event_time_ns: int
+
+
+REPORT = np.dtype(
+    [
+        ("event_time_ns", "<i8"),
+        ("intent_sequence", "<i8"),
+        ("intent_number", "<i4"),
+        ("instrument", "<i4"),
+        ("exec_type", "<i4"),
+        ("side", "<i4"),
+        ("last_quantity", "<f8"),
+        ("last_price", "<f8"),
+        ("cumulative_quantity", "<f8"),
+        ("leaves_quantity", "<f8"),
+    ]
+)
+"""An execution report as kernels see it, 64 bytes. ``leaves_quantity`` is 0 once the order is terminal."""
+
+
+def report_records(reports: Sequence[ExecutionReport]) -> Records:
+    """Return ``reports`` as an array of ``REPORT`` rows, in the same order."""
+    rows = [
+        (
+            r.event_time_ns, r.intent_id.sequence, r.intent_id.number, r.instrument, int(r.exec_type), int(r.side),
+            float(r.last_quantity), float(r.last_price), float(r.cumulative_quantity), float(r.leaves_quantity),
+        )
+        for r in reports
+    ]
+    return np.array(rows, dtype=REPORT)

@@ -1,0 +1,1 @@
+"""Thin hosts: they build real ports from a configuration and run the planes. Never imported by a library."""
