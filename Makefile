@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+OUT ?= out/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint torture bench lock wheel package clean
+.PHONY: help venv demo test lint docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +30,12 @@ lint: $(READY) ## style, types and the repository's own rules
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/repo
+
+docs: $(READY) ## write the parts of docs/ that are drawn from the code
+	$(BIN)/python tools/docs.py
+
+demo: $(READY) ## a day of paper trading on real prices (DATA='file ...' OUT=dir)
+	$(BIN)/algotrade demo --out $(OUT) $(foreach file,$(DATA),--data $(file)) $(ARGS)
 
 lock: ## resolve pyproject.toml into requirements.lock, for every Python and system at once
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/pip install --quiet "uv>=0.9"; }

@@ -5,9 +5,9 @@ nothing else: edit a function that it calls in another file, and the old machine
 old numbers come back. Here the cache folder's name is a digest of **every** kernel source that the
 function may reach, of the compiler's version and of the processor, so a stale entry cannot be found.
 
-The kernel sources of this package are the files below it that import this module, and ``domain``, whose constants
-they freeze; a test holds kernels to importing nothing else of ours. A kernel written outside the package is keyed by
-all ``*.py`` files of its own folder as well.
+The kernel sources of this package are all files of the libraries in which some file imports this module, and
+``domain``, whose constants kernels freeze; a test holds kernels to importing nothing else of ours. A kernel written
+outside the package is keyed by all ``*.py`` files of its own folder as well.
 """
 
 import functools
@@ -108,10 +108,9 @@ def _sources_digest(folder: Path) -> bytes:
 
 def package_sources() -> list[Path]:
     """Return the files of the package that a kernel's machine code may depend on."""
-    return [
-        path for path in sorted(PACKAGE_ROOT.rglob("*.py"))
-        if path.parent.name == "domain" or b"algotrade.jit" in path.read_bytes()
-    ]
+    files = sorted(PACKAGE_ROOT.rglob("*.py"))
+    rooms = {path.parent for path in files if b"algotrade.jit" in path.read_bytes()} | {PACKAGE_ROOT / "domain"}
+    return [path for path in files if path.parent in rooms - {PACKAGE_ROOT}]
 
 
 def _prune(kernels: Path) -> None:

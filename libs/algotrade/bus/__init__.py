@@ -1,1 +1,38 @@
 """The durable log between the planes: one delivery contract (``port``), and its bodies."""
+
+from algotrade.bus.codec import Frame, Schema, Undecodable, decode, encode, encode_records, encode_value, values_of
+from algotrade.bus.local import LocalBus
+from algotrade.bus.market import MarketWriter
+from algotrade.bus.market_reader import MarketCursor, MarketReader
+from algotrade.bus.memory import Faults, MemoryBus
+from algotrade.bus.opening import local_folder, open_bus
+from algotrade.bus.output import RepeatingOutput
+from algotrade.bus.port import (
+    PROMISE_END,
+    PROMISE_NONE,
+    Bus,
+    BusError,
+    DiskFull,
+    FormatUnsupported,
+    Lease,
+    LogShortened,
+    Message,
+    Outgoing,
+    PositionGone,
+    Superseded,
+    TopicFull,
+    TopicUnknown,
+)
+from algotrade.bus.reader import DeadLetter, Received, TopicReader
+from algotrade.bus.snapshots import Snapshots
+from algotrade.bus.topics import PLANES, TOPICS, Topic
+
+__all__ = [
+    "PLANES", "PROMISE_END", "PROMISE_NONE", "TOPICS",
+    "Bus", "BusError", "DeadLetter", "DiskFull", "Faults", "FormatUnsupported", "Frame", "Lease", "LocalBus",
+    "LogShortened",
+    "MarketCursor", "MarketReader", "MarketWriter", "MemoryBus", "Message", "Outgoing", "PositionGone", "Received",
+    "RepeatingOutput", "Schema", "Snapshots", "Superseded", "Topic", "TopicFull", "TopicReader", "TopicUnknown",
+    "Undecodable", "decode", "encode", "encode_records", "encode_value", "local_folder", "open_bus",
+    "values_of",
+]

@@ -4,14 +4,16 @@ The contract, proven for every body by one test-suite (``tests/bus/contract.py``
 
 1. A topic is a log of partitions. A partition's positions count up from 0; order holds inside a partition.
 2. What ``append`` returned is durable: it survives kill -9 of any process (and, on topics marked ``durable``,
-   power loss). An ``append`` is all or nothing.
+   power loss). An ``append`` is all or nothing. A topic has one writer, and its writer sees at once what it, or a
+   predecessor of it, has appended; to others it becomes visible soon, in order.
 3. Delivery is at least once: a reader names the position it goes on from, and keeps that position inside its own
    snapshot, written together with its state. The bus remembers nothing on a reader's behalf; ``commit`` tells it only
    what a group will never ask for again, for retention and for lag metrics.
-4. Retention is bounded by bytes per topic. What a named reader has not committed is never dropped: a full topic makes
-   ``append`` raise ``TopicFull``, and the writer waits. A position older than the log's start raises ``PositionGone``.
+4. Retention is bounded by bytes per topic, spread evenly over its partitions. What a named reader has not committed is
+   never dropped: a full topic makes ``append`` raise ``TopicFull``, and the writer waits. A position older than the
+   log's start raises ``PositionGone``, one behind its end ``LogShortened``.
 5. A promise is a shared number per name that only rises, is not durable, and becomes visible after everything that was
-   appended before it.
+   appended before it: whoever reads the promise first and then the log misses nothing that the promise speaks of.
 6. ``lead(topic)`` gives a lease with an epoch; what an older epoch appends afterwards raises ``Superseded``.
 
 Not thread safe: a plane owns its bus object.
@@ -43,6 +45,10 @@ class TopicFull(BusError):
 
 class PositionGone(BusError):
     """The position asked for is older than the log's start: retention has passed it."""
+
+
+class LogShortened(BusError):
+    """The position asked for lies behind the log's end: the log has lost its tail (power loss, an old backup)."""
 
 
 class Superseded(BusError):
@@ -85,14 +91,17 @@ class Bus(Protocol):
     def append(self, topic: str, messages: Sequence[Outgoing], *, lease: Lease | None = None) -> list[int]:
         """Append all ``messages`` in order, or none, and return their positions; durable on return.
 
+        ``lease`` may be on another topic of the same writer: one lead covers all that a plane writes.
         Raises ``TopicFull``, ``DiskFull``, ``Superseded`` (only with ``lease``), ``TopicUnknown``.
+        Appending to a topic that another plane writes is our bug, and an assertion.
         """
         ...
 
     def read(self, topic: str, position: int, *, messages_max: int, partition: int = 0) -> list[Message]:
-        """Return up to ``messages_max`` messages from ``position`` on, at once; an empty list when there are none.
+        """Return up to ``messages_max`` messages from ``position`` on, at once; an empty list only when there are none.
 
-        Raises ``PositionGone`` where ``position`` is older than the log's start.
+        Raises ``PositionGone`` where ``position`` is older than the log's start, ``LogShortened`` where it lies behind
+        the log's end.
         """
         ...
 
@@ -100,19 +109,27 @@ class Bus(Protocol):
         """Return (oldest position kept, position that the next message will get); equal when nothing is kept."""
         ...
 
+    def partitions(self, topic: str) -> int:
+        """Return how many partitions ``topic`` has; they are numbered from 0."""
+        ...
+
     def partition_for(self, topic: str, key: bytes) -> int:
         """Return the partition that messages with ``key`` go to."""
         ...
 
     def wait(self, timeout_s: float) -> None:
-        """Sleep until something may have been appended or promised by another process, or ``timeout_s`` has passed.
+        """Sleep until something may have been appended, promised or committed by another process.
 
-        May wake for nothing. What was appended or promised before the call but not yet looked at wakes it at once.
+        Returns after ``timeout_s`` at the latest, and may return earlier for nothing. What was appended or promised
+        before the call but not yet looked at wakes it at once.
         """
         ...
 
     def commit(self, group: str, positions: Mapping[tuple[str, int], int]) -> None:
-        """Declare durably that ``group`` will never read below these positions, by (topic, partition)."""
+        """Declare durably that ``group`` will never read below these positions, by (topic, partition).
+
+        ``group`` is the name this bus was opened under. A position below an earlier commit changes nothing.
+        """
         ...
 
     def committed(self, group: str, topic: str, partition: int = 0) -> int:
@@ -124,15 +141,19 @@ class Bus(Protocol):
         ...
 
     def promise(self, name: str, value: int) -> None:
-        """Raise ``name``'s promise to ``value``; lowering it is our bug, and an assertion."""
+        """Raise ``name``'s promise to ``value``.
+
+        Lowering what this object promised is our bug, and an assertion. A value at or below what a predecessor
+        promised changes nothing: after a restart the same promises are made once more.
+        """
         ...
 
     def promised(self, name: str) -> int:
-        """Return ``name``'s promise, ``PROMISE_NONE`` where there is none."""
+        """Return ``name``'s promise, ``PROMISE_NONE`` where there is none. Seen from one object it never falls."""
         ...
 
     def lead(self, topic: str) -> Lease:
-        """Take the lead of ``topic`` with a higher epoch than any before."""
+        """Take the lead of ``topic`` with a higher epoch than any before; only its writer may."""
         ...
 
     def topics(self) -> Iterable[str]:

@@ -10,6 +10,11 @@ PLANES = (DATA_PLANE, STRATEGY_PLANE, ORDER_PLANE)
 DEAD_SUFFIX = ".dead"
 DEAD_WRITER = "dead-letters"
 
+MARKET_QUOTES = "market.quotes"
+MARKET_TRADES = "market.trades"
+MARKET_BARS = "market.bars"
+MARKET_QUARANTINE = "market.quarantine"
+
 _MIB = 1 << 20
 
 
@@ -39,14 +44,17 @@ def _market(name: str) -> Topic:
 
 
 def _snapshots(plane: str) -> Topic:
-    # Not flushed: an older snapshot is as true as a newer one, only slower to go on from; the logs decide.
-    return Topic(name=f"snapshots.{plane}", writer=plane, retention_bytes_max=256 * _MIB, durable=False, compacted=True)
+    # Flushed, although an older snapshot is as true as a newer one: commits follow a snapshot, and they let its inputs
+    # be deleted. After power loss the snapshot must not be older than the commits, or it could not go on from anywhere.
+    return Topic(name=f"snapshots.{plane}", writer=plane, retention_bytes_max=256 * _MIB, compacted=True)
 
 
 _TABLE = (
-    _market("market.quotes"),
-    _market("market.trades"),
-    _market("market.bars"),
+    _market(MARKET_QUOTES),
+    _market(MARKET_TRADES),
+    _market(MARKET_BARS),
+    # What the quality gate kept back: for people, so no plane's commit holds it, and the oldest goes first.
+    Topic(name=MARKET_QUARANTINE, writer=DATA_PLANE, retention_bytes_max=64 * _MIB, durable=False),
     Topic(name="orders.intents", writer=STRATEGY_PLANE, readers=(ORDER_PLANE,)),
     Topic(name="orders.journal", writer=ORDER_PLANE, readers=(ORDER_PLANE,)),
     Topic(name="orders.reports", writer=ORDER_PLANE, readers=(STRATEGY_PLANE,)),

@@ -32,6 +32,8 @@ class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, tag="execution_
     ``intent_id`` names the order (the NewOrder's id), ``request_id`` the intent that caused the event: the same one,
     or a cancel or replace. Quantities in units, prices and commission in the instrument's currency. ``last_*`` and
     ``execution_id`` belong to TRADE and TRADE_CORRECT. ``reason`` is one word for machines, with details after a colon.
+    A cancel or replace of an order that is not known is refused with ``order_id`` 0 and without side, type and time in
+    force.
     """
 
     sequence: int
@@ -41,14 +43,14 @@ class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, tag="execution_
     instrument: int
     exec_type: ExecType
     status: OrderStatus
-    side: Side
-    order_type: OrderType
-    time_in_force: TimeInForce
-    quantity: Decimal
-    cumulative_quantity: Decimal
-    leaves_quantity: Decimal
-    average_price: Decimal
     event_time_ns: int
+    side: Side | None = None
+    order_type: OrderType | None = None
+    time_in_force: TimeInForce | None = None
+    quantity: Decimal = Decimal(0)
+    cumulative_quantity: Decimal = Decimal(0)
+    leaves_quantity: Decimal = Decimal(0)
+    average_price: Decimal = Decimal(0)
     last_quantity: Decimal = Decimal(0)
     last_price: Decimal = Decimal(0)
     commission: Decimal = Decimal(0)
@@ -85,14 +87,14 @@ REPORT = np.dtype(
         ("leaves_quantity", "<f8"),
     ]
 )
-"""An execution report as kernels see it, 64 bytes. ``leaves_quantity`` is 0 once the order is terminal."""
+"""An execution report as kernels see it, 64 bytes. ``leaves_quantity`` is 0 once the order ended; side 0: none."""
 
 
 def report_records(reports: Sequence[ExecutionReport]) -> Records:
     """Return ``reports`` as an array of ``REPORT`` rows, in the same order."""
     rows = [
         (
-            r.event_time_ns, r.intent_id.sequence, r.intent_id.number, r.instrument, int(r.exec_type), int(r.side),
+            r.event_time_ns, r.intent_id.sequence, r.intent_id.number, r.instrument, int(r.exec_type), int(r.side or 0),
             float(r.last_quantity), float(r.last_price), float(r.cumulative_quantity), float(r.leaves_quantity),
         )
         for r in reports

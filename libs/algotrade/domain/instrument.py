@@ -7,6 +7,9 @@ from decimal import Decimal
 import msgspec
 import numpy as np
 
+STEPS_MAX = 2**53
+"""Ticks or lots beyond which float64, and soon int64, is no longer exact: no price or order is that large."""
+
 
 class InstrumentError(ValueError):
     """An instrument is unknown or its definition is not valid; the message names the field and the value."""
@@ -51,8 +54,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return ticks * self.tick
 
     def is_on_tick(self, price: Decimal) -> bool:
-        """Tell whether ``price`` is a whole number of ticks."""
-        return price.is_finite() and price % self.tick == 0
+        """Tell whether ``price`` is a whole number of ticks, at most ``STEPS_MAX``."""
+        return _is_whole(price, self.tick)
 
     def quantity_to_lots(self, quantity: Decimal | float) -> int:
         """Return ``quantity`` in whole lots, rounded half to even. A quantity that is not finite is refused."""
@@ -63,8 +66,12 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return lots * self.lot
 
     def is_on_lot(self, quantity: Decimal) -> bool:
-        """Tell whether ``quantity`` is a whole number of lots."""
-        return quantity.is_finite() and quantity % self.lot == 0
+        """Tell whether ``quantity`` is a whole number of lots, at most ``STEPS_MAX``."""
+        return _is_whole(quantity, self.lot)
+
+
+def _is_whole(value: Decimal, step: Decimal) -> bool:
+    return value.is_finite() and abs(value) <= STEPS_MAX * step and value % step == 0
 
 
 def _steps(value: Decimal | float, step: Decimal, what: str, symbol: str) -> int:

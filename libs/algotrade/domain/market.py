@@ -19,7 +19,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-Records = npt.NDArray[np.void]
+Record = np.void
+Records = npt.NDArray[Record]
 
 LAYOUT_VERSION = 1
 

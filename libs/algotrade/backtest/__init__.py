@@ -1,0 +1,1 @@
+"""What a run amounted to: its equity curve, statistics, files of results and the HTML report."""

@@ -1,0 +1,117 @@
+"""How a plane goes on publishing after a restart: it says again what it had said, and the log is the witness.
+
+A restored plane reads its inputs once more from where its snapshot stood, and so makes again what it had published
+behind it. ``RepeatingOutput`` holds each regenerated message against the log and appends only what the log does not
+have yet. A difference means that the plane is not deterministic: our bug, and an assertion, before anything wrong
+goes out.
+"""
+
+from collections import deque
+
+import msgspec
+
+from algotrade.bus.codec import Frame, Schema, Undecodable, decode, encode_value
+from algotrade.bus.port import Bus, BusError, Lease, Message, Outgoing
+
+MESSAGES_PER_READ_MAX = 256
+PENDING_MAX = 1 << 20
+"""Messages between two flushes; more than that is a plane that has lost its way."""
+
+
+class RepeatingOutput:
+    """The output of a plane on ``topic``, which has one partition and which only this plane writes.
+
+    ``position`` is what the snapshot holds, 0 without one. The log is read lazily from there, in bounded chunks, and
+    compared without ``origin_time_ns``, which is a time of day. Consecutive identical messages in the log count as
+    one: the copy is an append that was repeated because its acknowledgement was lost.
+
+    ``repeated``  messages found in the log and not appended again
+    ``appended``  messages appended
+    """
+
+    def __init__(self, bus: Bus, topic: str, *, position: int = 0) -> None:
+        assert bus.partitions(topic) == 1, f"{topic} has {bus.partitions(topic)} partitions"
+        self._bus = bus
+        self._topic = topic
+        self._position = position
+        self._pending: deque[Outgoing] = deque()
+        self._ahead: deque[Message] = deque()
+        self._previous: Outgoing | None = None
+        self._exhausted = False
+        self._started = False
+        self.repeated = 0
+        self.appended = 0
+
+    @property
+    def position(self) -> int:
+        """Return the position behind everything that was flushed: what belongs into a snapshot."""
+        assert not self._pending, f"{len(self._pending)} messages for {self._topic} are not flushed"
+        return self._position
+
+    def send(self, key: bytes, schema: Schema, value: msgspec.Struct, *, origin_time_ns: int = 0) -> None:
+        """Keep ``value`` for the next ``flush``."""
+        assert len(self._pending) < PENDING_MAX, f"{self._topic}: {PENDING_MAX} messages without a flush"
+        self._pending.append(Outgoing(key, encode_value(schema, value, origin_time_ns)))
+
+    def flush(self, lease: Lease | None = None) -> None:
+        """Find what was sent in the log, and append the rest of it in one append; durable on return.
+
+        Raises what ``Bus.append`` raises, and keeps what was sent: call it again. Whether the failed append was kept
+        after all does not matter, because the log is then looked at first.
+        """
+        while self._pending and (message := self._next_logged()) is not None:
+            self._compare(message)
+        if not self._pending:
+            return
+        self._exhausted = False
+        positions = self._bus.append(self._topic, list(self._pending), lease=lease)
+        self._exhausted = True
+        self._position = positions[-1] + 1
+        self._previous = self._pending[-1]
+        self.appended += len(self._pending)
+        self._pending.clear()
+
+    def _next_logged(self) -> Message | None:
+        """Return the next message of the log that is not behind us, None once there is no more."""
+        if self._exhausted:
+            return None
+        if not self._started:
+            self._started = True
+            self._remember_previous()
+        if not self._ahead:
+            self._ahead.extend(self._bus.read(self._topic, self._position, messages_max=MESSAGES_PER_READ_MAX))
+        self._exhausted = not self._ahead
+        return self._ahead.popleft() if self._ahead else None
+
+    def _remember_previous(self) -> None:
+        """Look at the message before the snapshot's position: the first one behind it may be its copy."""
+        oldest, following = self._bus.bounds(self._topic)
+        if oldest < self._position <= following:
+            (message,) = self._bus.read(self._topic, self._position - 1, messages_max=1)
+            self._previous = Outgoing(message.key, message.value)
+
+    def _compare(self, logged: Message) -> None:
+        found = (logged.key, self._content(logged.value, logged.position))
+        expected = self._pending[0]
+        if found == (expected.key, self._content(expected.value, logged.position)):
+            self._previous = self._pending.popleft()
+            self.repeated += 1
+        elif self._previous is None or found != (self._previous.key,
+                                                 self._content(self._previous.value, logged.position)):
+            raise AssertionError(
+                f"{self._topic} position {logged.position}: the log has {_shown(found)}, "
+                f"regenerated was {_shown((expected.key, self._content(expected.value, logged.position)))}")
+        self._position = logged.position + 1
+
+    def _content(self, value: bytes, position: int) -> tuple[Schema, int, memoryview]:
+        try:
+            frame: Frame = decode(value)
+        except Undecodable as error:
+            # Nobody else writes here: the log itself is damaged, and what it would witness is unknown.
+            raise BusError(f"{self._topic} position {position} does not decode: {error}") from error
+        return frame.schema, frame.version, frame.body
+
+
+def _shown(content: tuple[bytes, tuple[Schema, int, memoryview]]) -> str:
+    key, (schema, version, body) = content
+    return f"{schema.name} version {version} key {key!r} body {bytes(body[:200])!r}"

@@ -1,0 +1,293 @@
+"""The order manager: intents and broker evidence in, commands and execution reports out. It does no I/O.
+
+Life of an order. A strategy's intent arrives (``on_intent``). What was seen before is answered with what is known.
+What is too old, or what the risk gate refuses, becomes a report and nothing else. What is approved becomes a
+``Command``; the host journals it durably and only then hands it to the broker. What the broker tells comes in through
+``on_broker``, moves the order by the state table, is booked once, and becomes reports.
+
+One writer, one thread: whoever owns the manager owns the truth about orders.
+"""
+
+from decimal import Decimal
+
+import msgspec
+
+from algotrade.domain import (
+    CancelOrder,
+    ExecType,
+    ExecutionReport,
+    Fill,
+    Instruments,
+    IntentId,
+    NewOrder,
+    Order,
+    OrderIntent,
+    OrderStatus,
+    Records,
+    ReplaceOrder,
+)
+from algotrade.execution.broker import BrokerEvent, Cancel, Command, Place, Replace
+from algotrade.execution.ledger import FillLedger, LedgerState
+from algotrade.execution.order_book import OrderBook, OrderBookState
+from algotrade.execution.order_state import OrderEvent, follow
+from algotrade.risk import Approved, Gate, Refused
+
+EVIDENCE = {
+    ExecType.NEW: OrderEvent.ACCEPTED,
+    ExecType.CANCELED: OrderEvent.CANCELED,
+    ExecType.REPLACED: OrderEvent.REPLACED,
+    ExecType.REJECTED: OrderEvent.REJECTED,
+    ExecType.EXPIRED: OrderEvent.EXPIRED,
+    ExecType.CANCEL_REJECTED: OrderEvent.REQUEST_REJECTED,
+}
+"""What a broker's word, other than a trade, means to the state table."""
+
+
+class Handling(msgspec.Struct, frozen=True):
+    """What an intent leads to: reports to publish, and at most one command to journal and then send."""
+
+    reports: tuple[ExecutionReport, ...] = ()
+    command: Command | None = None
+
+
+class ManagerState(msgspec.Struct, kw_only=True):
+    """The manager's part of a snapshot."""
+
+    orders: OrderBookState
+    ledger: LedgerState
+    reports: int
+    refused: dict[str, int]
+    late_fills: int
+
+
+class OrderManager:
+    """Single writer of order state: every order, its reports, the fills and what they mean for risk."""
+
+    def __init__(self, instruments: Instruments, gate: Gate) -> None:
+        self._instruments = instruments
+        self._gate = gate
+        self.orders = OrderBook()
+        self.ledger = FillLedger(instruments)
+        self.refused: dict[str, int] = {}
+        self.late_fills = 0
+        self._reports = 0
+
+    @property
+    def marks(self) -> Records:
+        """The gate's reference prices, which the host moves with market data."""
+        return self._gate.marks
+
+    def on_intent(self, intent: OrderIntent, now_ns: int) -> Handling:
+        """Take an intent that arrived at ``now_ns`` (event time in replay, the clock live).
+
+        One that was seen before is answered with its order's last report, if that is still kept; an intent whose id is
+        known with other content is a bug of its strategy, and an assertion here.
+        """
+        if self.orders.seen(intent.id):
+            known = self.orders.by_intent(intent.id)
+            if known is None:
+                return Handling()
+            assert not isinstance(intent, NewOrder) or known.intent == intent, f"intent {intent.id} came back changed"
+            last = self.orders.last_report(known.order_id)
+            return Handling(() if last is None else (last,))
+        self.orders.saw(intent.id)
+        if isinstance(intent, NewOrder):
+            return self._new(intent, now_ns)
+        return self._request(intent, now_ns)
+
+    def on_broker(self, event: BrokerEvent) -> list[ExecutionReport]:
+        """Take evidence from the broker; evidence about an order that is not known makes no report."""
+        order = self.orders.get(event.order_id)
+        if order is None:
+            return []
+        if event.exec_type is ExecType.TRADE:
+            return self._executed(order, event)
+        status = follow(order.status, EVIDENCE[event.exec_type], self._filled_lots(order))
+        if status is None:
+            return []
+        request = self.orders.request(order.order_id)
+        request_id = order.intent.id if request is None else request.id
+        changed = msgspec.structs.replace(order, status=status, reason=event.reason or order.reason)
+        if event.exec_type is ExecType.REPLACED and isinstance(request, ReplaceOrder):
+            changed = self._replaced(order, changed, request)
+        answered = event.exec_type is not ExecType.NEW
+        if answered:
+            self.orders.answer(order.order_id)
+        self._keep(order, changed, answered=answered)
+        return [self._report(changed, event.exec_type, event.event_time_ns, request_id, reason=event.reason)]
+
+    def state(self) -> ManagerState:
+        """Return everything that a restart needs; the gate keeps its own."""
+        return ManagerState(orders=self.orders.state(), ledger=self.ledger.state(), reports=self._reports,
+                            refused=dict(self.refused), late_fills=self.late_fills)
+
+    def restore(self, state: ManagerState) -> None:
+        """Go on from ``state``."""
+        self.orders.restore(state.orders)
+        self.ledger.restore(state.ledger)
+        self._reports = state.reports
+        self.refused = dict(state.refused)
+        self.late_fills = state.late_fills
+
+    def _new(self, intent: NewOrder, now_ns: int) -> Handling:
+        order = Order(
+            order_id=self.orders.next_id(), intent=intent, status=OrderStatus.PENDING_NEW, quantity=intent.quantity,
+            limit_price=intent.limit_price, stop_price=intent.stop_price,
+        )
+        if now_ns >= intent.expires_at_ns:
+            late = self._turned_down(order, OrderStatus.EXPIRED, ExecType.EXPIRED, "intent_expired", now_ns)
+            return Handling((late,))
+        verdict = self._gate.check(intent, now_ns)
+        if isinstance(verdict, Refused):
+            word = verdict.reason.word
+            return Handling((self._turned_down(order, OrderStatus.REJECTED, ExecType.REJECTED, word, now_ns),))
+        self._gate.reserve(intent.instrument, intent.side, verdict.lots, orders=1)
+        self.orders.keep(order)
+        return Handling(command=Place(order_id=order.order_id, approved=verdict, event_time_ns=now_ns))
+
+    def _turned_down(self, order: Order, status: OrderStatus, exec_type: ExecType, reason: str,
+                     now_ns: int) -> ExecutionReport:
+        self.refused[reason] = self.refused.get(reason, 0) + 1
+        ended = msgspec.structs.replace(order, status=status, reason=reason)
+        self.orders.keep(ended)
+        return self._report(ended, exec_type, now_ns, order.intent.id, reason=reason)
+
+    def _request(self, intent: CancelOrder | ReplaceOrder, now_ns: int) -> Handling:
+        """Cancel or replace: refused with a reason, or a command."""
+        order = self.orders.by_intent(intent.target)
+        if order is None:
+            return Handling((self._unknown(intent, now_ns),))
+        event = OrderEvent.CANCEL_SENT if isinstance(intent, CancelOrder) else OrderEvent.REPLACE_SENT
+        status = follow(order.status, event, self._filled_lots(order))
+        if now_ns >= intent.expires_at_ns:
+            return Handling((self._request_refused(order, intent, "intent_expired", now_ns),))
+        if status is None:
+            reason = "order_is_" + order.status.name.lower()
+            return Handling((self._request_refused(order, intent, reason, now_ns),))
+        command: Command
+        if isinstance(intent, CancelOrder):
+            command = Cancel(order_id=order.order_id, request_id=intent.id, event_time_ns=now_ns)
+        else:
+            checked = self._check_replace(order, intent, now_ns)
+            if isinstance(checked, str):
+                return Handling((self._request_refused(order, intent, checked, now_ns),))
+            command = Replace(order_id=order.order_id, request_id=intent.id, approved=checked, event_time_ns=now_ns)
+        self.orders.ask(order.order_id, intent)
+        self.orders.keep(msgspec.structs.replace(order, status=status))
+        return Handling(command=command)
+
+    def _check_replace(self, order: Order, intent: ReplaceOrder, now_ns: int) -> Approved | str:
+        """Return the gate's pass for what the order would become, or why it may not become that.
+
+        Until the broker answers, either version may fill, so the larger of the two stays reserved.
+        """
+        wanted = _merged(order, intent)
+        rest = wanted.quantity - order.cumulative_quantity
+        if rest <= 0:
+            return "quantity_not_above_filled"
+        side, instrument = order.intent.side, order.intent.instrument
+        held = self._leaves_lots(order)
+        self._gate.reserve(instrument, side, -held, orders=-1)
+        verdict = self._gate.check(msgspec.structs.replace(wanted, quantity=rest), now_ns)
+        extra = max(held, 0 if isinstance(verdict, Refused) else verdict.lots)
+        self._gate.reserve(instrument, side, extra, orders=1)
+        if isinstance(verdict, Refused):
+            return verdict.reason.word
+        self.orders.reserve_extra(order.order_id, extra - held)
+        return msgspec.structs.replace(verdict, intent=wanted)
+
+    def _replaced(self, order: Order, changed: Order, request: ReplaceOrder) -> Order:
+        wanted = _merged(order, request)
+        return msgspec.structs.replace(
+            changed, quantity=wanted.quantity, limit_price=wanted.limit_price, stop_price=wanted.stop_price)
+
+    def _executed(self, order: Order, event: BrokerEvent) -> list[ExecutionReport]:
+        """Book an execution, whatever state the order is in: a fill is a fact."""
+        assert event.execution_id is not None, "a trade without an execution id"
+        assert event.quantity > 0, f"execution {event.execution_id} has quantity {event.quantity}"
+        intent = order.intent
+        fill = Fill(
+            execution_id=event.execution_id, intent_id=intent.id, instrument=intent.instrument, side=intent.side,
+            quantity=event.quantity, price=event.price, commission=event.commission, event_time_ns=event.event_time_ns,
+        )
+        if not self.ledger.book(fill):
+            return []
+        cumulative = order.cumulative_quantity + fill.quantity
+        average = (order.average_price * order.cumulative_quantity + fill.price * fill.quantity) / cumulative
+        done = OrderEvent.FILLED_WHOLLY if cumulative >= order.quantity else OrderEvent.FILLED_PARTLY
+        lots = self._instruments[intent.instrument].quantity_to_lots(cumulative)
+        status = follow(order.status, done, lots)
+        assert status is not None, f"the state table takes a fill in every state, but not in {order.status}"
+        self.late_fills += order.status.is_terminal
+        changed = msgspec.structs.replace(
+            order, status=status, cumulative_quantity=cumulative, average_price=average)
+        self._gate.book(
+            intent.instrument, intent.side, self._instruments[intent.instrument].quantity_to_lots(fill.quantity))
+        request = self.orders.request(order.order_id)
+        self._keep(order, changed, answered=False)
+        return [self._report(
+            changed, ExecType.TRADE, event.event_time_ns, intent.id if request is None else request.id,
+            last_quantity=fill.quantity, last_price=fill.price, commission=fill.commission,
+            execution_id=fill.execution_id, reason="late_fill" if order.status.is_terminal else "",
+        )]
+
+    def _keep(self, before: Order, after: Order, *, answered: bool) -> None:
+        """Keep ``after``, and let risk know what it no longer reserves.
+
+        ``answered``: no request is open any more, so what was reserved for it beyond the order's own lots is free.
+        """
+        intent = after.intent
+        change = self._leaves_lots(after) - self._leaves_lots(before)
+        ended = after.status.is_terminal and not before.status.is_terminal
+        if ended or answered:
+            change -= self.orders.release_extra(after.order_id)
+        self._gate.reserve(intent.instrument, intent.side, change, orders=-1 if ended else 0)
+        self.orders.keep(after)
+
+    def _leaves_lots(self, order: Order) -> int:
+        return self._instruments[order.intent.instrument].quantity_to_lots(max(order.leaves_quantity, Decimal(0)))
+
+    def _filled_lots(self, order: Order) -> int:
+        return self._instruments[order.intent.instrument].quantity_to_lots(order.cumulative_quantity)
+
+    def _request_refused(self, order: Order, intent: OrderIntent, reason: str, now_ns: int) -> ExecutionReport:
+        self.refused[reason] = self.refused.get(reason, 0) + 1
+        return self._report(order, ExecType.CANCEL_REJECTED, now_ns, intent.id, reason=reason)
+
+    def _unknown(self, intent: CancelOrder | ReplaceOrder, now_ns: int) -> ExecutionReport:
+        self.refused["order_unknown"] = self.refused.get("order_unknown", 0) + 1
+        self._reports += 1
+        return ExecutionReport(
+            sequence=self._reports, order_id=0, intent_id=intent.target, request_id=intent.id,
+            instrument=intent.instrument, exec_type=ExecType.CANCEL_REJECTED, status=OrderStatus.REJECTED,
+            event_time_ns=now_ns, reason="order_unknown",
+        )
+
+    def _report(
+        self, order: Order, exec_type: ExecType, now_ns: int, request_id: IntentId, *, reason: str = "",
+        last_quantity: Decimal = Decimal(0), last_price: Decimal = Decimal(0), commission: Decimal = Decimal(0),
+        execution_id: str | None = None,
+    ) -> ExecutionReport:
+        self._reports += 1
+        intent = order.intent
+        report = ExecutionReport(
+            sequence=self._reports, order_id=order.order_id, intent_id=intent.id, request_id=request_id,
+            instrument=intent.instrument, exec_type=exec_type, status=order.status, side=intent.side,
+            order_type=intent.order_type, time_in_force=intent.time_in_force, quantity=order.quantity,
+            cumulative_quantity=order.cumulative_quantity, leaves_quantity=order.leaves_quantity,
+            average_price=order.average_price, event_time_ns=now_ns, last_quantity=last_quantity,
+            last_price=last_price, commission=commission, execution_id=execution_id, limit_price=order.limit_price,
+            stop_price=order.stop_price, reason=reason,
+        )
+        self.orders.remember_report(report)
+        return report
+
+
+def _merged(order: Order, intent: ReplaceOrder) -> NewOrder:
+    """Return the order's intent with what ``intent`` changes."""
+    return msgspec.structs.replace(
+        order.intent,
+        quantity=order.quantity if intent.quantity is None else intent.quantity,
+        limit_price=order.limit_price if intent.limit_price is None else intent.limit_price,
+        stop_price=order.stop_price if intent.stop_price is None else intent.stop_price,
+    )

@@ -1,0 +1,62 @@
+"""Exponential moving average, seeded as TA-Lib does by default: with the simple average of the first ``period``.
+
+    level_n = level_(n-1) + alpha * (x_n - level_(n-1)),   alpha = 2 / (period + 1)
+
+in this order of operations, which is that of TA-Lib's TA_EMA. Units are those of the input.
+
+NaN rule: an observation that is not finite, or whose use would make the state not finite (an overflow), is ignored:
+the state stays and the value with it. The value is NaN until ``period`` observations were used.
+"""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from algotrade.jit import jit
+
+STATE = np.dtype([("level", "<f8"), ("seen", "<i8")])
+"""``level``: while seeding the sum of the observations, then the average; ``seen``: how many were used."""
+
+
+@jit
+def update(level: float, seen: int, x: float, alpha: float, period: int) -> tuple[float, int]:
+    """Return the state (level, seen) after observation ``x``."""
+    if seen >= period:
+        after = level + alpha * (x - level)
+    elif seen + 1 == period:
+        after = (level + x) / period
+    else:
+        after = level + x
+    if not math.isfinite(after):
+        return level, seen
+    return after, seen + 1
+
+
+@jit
+def value(level: float, seen: int, period: int) -> float:
+    """Return the average, NaN while seeding."""
+    return level if seen >= period else math.nan
+
+
+def alpha_of(period: int) -> float:
+    """Return the weight of the newest observation in an average of ``period`` observations, 1 or more."""
+    if period < 1:
+        raise ValueError(f"period is {period}; allowed: 1 or more observations")
+    return 2.0 / (period + 1)
+
+
+def batch(values: npt.ArrayLike, period: int) -> npt.NDArray[np.float64]:
+    """Return the average after each of ``values`` (n,), float64 (n,): what ``update`` gives one by one, bit for bit."""
+    return _batch(np.ascontiguousarray(values, dtype=np.float64), alpha_of(period), period)
+
+
+@jit
+def _batch(values: npt.NDArray[np.float64], alpha: float, period: int) -> npt.NDArray[np.float64]:
+    averages = np.empty(len(values), dtype=np.float64)
+    level = 0.0
+    seen = 0
+    for i in range(len(values)):
+        level, seen = update(level, seen, values[i], alpha, period)
+        averages[i] = value(level, seen, period)
+    return averages

@@ -1,0 +1,111 @@
+"""Every metric of the system, in one table: name, kind, unit, help. What is not here cannot be exported."""
+
+import bisect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal, TypeAlias
+
+import msgspec
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import Metric as Family
+from prometheus_client.registry import Collector
+
+Labels: TypeAlias = tuple[str, ...]
+
+
+class Metric(msgspec.Struct, frozen=True):
+    """One row of the table. ``name`` carries the unit last, and a counter ends in ``_total``, as Prometheus has it."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    unit: str
+    help: str
+    labels: Labels = ()
+
+
+LATENCY_BOUNDS_SECONDS = tuple(50e-6 * 2**i for i in range(18))
+"""Upper bounds of latency buckets: 50 us doubling to 6.6 s."""
+
+METRICS: dict[str, Metric] = {m.name: m for m in (
+    Metric("algotrade_records_read_total", "counter", "records", "Market records read from the feed, by kind",
+           ("kind",)),
+    Metric("algotrade_records_published_total", "counter", "records", "Market records put on the bus, by kind",
+           ("kind",)),
+    Metric("algotrade_records_quarantined_total", "counter", "records", "Market records kept from strategies"),
+    Metric("algotrade_quality_flags_total", "counter", "records", "Quality verdicts, by record kind and flag",
+           ("kind", "flag")),
+    Metric("algotrade_records_handled_total", "counter", "records", "Market records that this plane has handled"),
+    Metric("algotrade_records_repeated_total", "counter", "records", "Market records dropped as seen before"),
+    Metric("algotrade_event_time_seconds", "gauge", "seconds", "Event time reached, seconds since 1970 UTC"),
+    Metric("algotrade_dead_letters_total", "counter", "messages", "Messages that did not decode, by reason",
+           ("reason",)),
+    Metric("algotrade_intents_total", "counter", "intents", "Intents published or received"),
+    Metric("algotrade_orders_total", "counter", "orders", "Orders made from intents, refused ones included"),
+    Metric("algotrade_orders_working", "gauge", "orders", "Orders working at the broker"),
+    Metric("algotrade_orders_refused_total", "counter", "orders", "Intents turned down before the broker, by reason",
+           ("reason",)),
+    Metric("algotrade_fills_total", "counter", "fills", "Executions booked"),
+    Metric("algotrade_reports_total", "counter", "reports", "Execution reports published or folded"),
+    Metric("algotrade_order_latency_seconds", "histogram", "seconds",
+           "From market data published to its order accepted by the broker"),
+    Metric("algotrade_snapshots_total", "counter", "snapshots", "Snapshots written"),
+    Metric("algotrade_bus_waits_total", "counter", "waits", "Times that this plane had nothing to do and waited"),
+    Metric("algotrade_topic_full_total", "counter", "waits", "Times that a full topic made this plane wait"),
+    Metric("algotrade_ready", "gauge", "bool", "One when the plane and all that it depends on are ready"),
+)}
+"""The table, by name."""
+
+
+class Histogram:
+    """Counts in buckets of fixed upper bounds; observing costs a bisection, exporting happens at scrape time."""
+
+    def __init__(self, bounds: tuple[float, ...] = LATENCY_BOUNDS_SECONDS) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count ``value``, in the metric's unit."""
+        self.counts[bisect.bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def cumulative(self) -> list[tuple[str, float]]:
+        """Return (upper bound, count of values up to it), as Prometheus wants them."""
+        rows, seen = [], 0
+        for bound, count in zip([*map(repr, self.bounds), "+Inf"], self.counts, strict=True):
+            seen += count
+            rows.append((bound, float(seen)))
+        return rows
+
+
+Samples: TypeAlias = Mapping[str, float | Mapping[Labels, float] | Histogram]
+"""Metric name -> value, or values by label values, or a histogram."""
+
+
+class PlaneCollector(Collector):
+    """Exports what a plane counted, at scrape time; the plane itself only ever adds to numbers.
+
+    ``read`` is called in the server's thread: it must only read, and tolerate numbers that move meanwhile.
+    """
+
+    def __init__(self, read: Callable[[], Samples]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterable[Family]:
+        """Yield a family per sample; a name that is not in ``METRICS`` is our bug."""
+        for name, value in self._read().items():
+            assert name in METRICS, f"metric {name} is not declared in telemetry/metrics.py"
+            yield _family(METRICS[name], value)
+
+
+def _family(metric: Metric, value: float | Mapping[Labels, float] | Histogram) -> Family:
+    if isinstance(value, Histogram):
+        return HistogramMetricFamily(metric.name, metric.help, buckets=value.cumulative(), sum_value=value.total)
+    family: CounterMetricFamily | GaugeMetricFamily
+    if metric.kind == "counter":
+        family = CounterMetricFamily(metric.name.removesuffix("_total"), metric.help, labels=metric.labels)
+    else:
+        family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
+    by_labels = value if isinstance(value, Mapping) else {(): value}
+    for labels, sample in by_labels.items():
+        family.add_metric(list(labels), sample)
+    return family

@@ -1,0 +1,149 @@
+"""``algotrade bus``: look at what is on a bus, while planes run or afterwards. Nothing here changes it."""
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from algotrade.bus import Bus, Message
+
+app = typer.Typer(no_args_is_help=True, help="Look at what is on a bus, while planes run or afterwards.",
+                  epilog="example: algotrade bus tail orders.reports --bus local:out/demo/bus")
+
+Address = Annotated[str, typer.Option("--bus", metavar="local:DIR", help="The bus to look at.")]
+DEFAULT_BUS = "local:out/demo/bus"
+
+WAIT_S = 0.1
+
+
+@app.command(epilog="example: algotrade bus topics --bus local:out/demo/bus")
+def topics(address: Address = DEFAULT_BUS) -> None:
+    """List the topics: who writes them, what is kept, what is in them."""
+    from rich.table import Table
+
+    from algotrade.bus import TOPICS
+    from algotrade_runners.cli.output import console
+
+    table = Table()
+    for column in ("topic", "writer", "readers", "partition", "first", "next", "flushed", "kept, MiB"):
+        table.add_column(column, no_wrap=column == "topic")
+    with _looking(address) as bus:
+        for name, topic in TOPICS.items():
+            for partition in range(bus.partitions(name)):
+                oldest, following = bus.bounds(name, partition)
+                if name.endswith(".dead") and following == 0:
+                    continue
+                table.add_row(name, topic.writer, ", ".join(topic.readers), str(partition), f"{oldest:,}",
+                              f"{following:,}", "yes" if topic.durable else "no",
+                              f"{topic.retention_bytes_max >> 20:,}")
+    console().print(table)
+
+
+@app.command(epilog="example: algotrade bus tail orders.reports -n 5 --bus local:out/demo/bus")
+def tail(
+    topic: Annotated[str, typer.Argument(help="Topic to read.")],
+    address: Address = DEFAULT_BUS,
+    count: Annotated[int, typer.Option("-n", min=1, max=100_000, help="So many messages from the end.")] = 10,
+    partition: Annotated[int, typer.Option(min=0, help="Partition to read.")] = 0,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,  # noqa: FBT002
+) -> None:
+    """Print the last messages of TOPIC, one JSON object a line."""
+    from algotrade_runners.host import StopFlag
+
+    stop = StopFlag()
+    stop.install()
+    with _looking(address) as bus:
+        if partition >= bus.partitions(topic):
+            raise typer.BadParameter(f"{partition}; {topic} has {bus.partitions(topic)}", param_hint="--partition")
+        oldest, following = bus.bounds(topic, partition)
+        position = max(oldest, following - count)
+        while not stop.is_set:
+            messages = bus.read(topic, position, messages_max=64, partition=partition)
+            for message in messages:
+                typer.echo(_line(message))
+                position = message.position + 1
+            if not messages:
+                if not follow:
+                    return
+                bus.wait(WAIT_S)
+
+
+@app.command(epilog="example: algotrade bus stats --bus local:out/demo/bus")
+def stats(address: Address = DEFAULT_BUS) -> None:
+    """Say how far each reader has come, what could not be decoded, and how much disk is used."""
+    from rich.table import Table
+
+    from algotrade.bus import TOPICS
+    from algotrade_runners.cli.output import console
+
+    lags = Table(title="readers", title_justify="left")
+    for column in ("topic", "reader", "committed", "next", "behind"):
+        lags.add_column(column)
+    out = console()
+    with _looking(address) as bus:
+        for name, topic in TOPICS.items():
+            for partition in range(bus.partitions(name)):
+                _, following = bus.bounds(name, partition)
+                for reader in topic.readers:
+                    committed = bus.committed(reader, name, partition)
+                    lags.add_row(f"{name}/{partition}", reader, f"{committed:,}", f"{following:,}",
+                                 f"{following - committed:,}")
+        dead = {name: bus.bounds(name)[1] for name in TOPICS if name.endswith(".dead")}
+    out.print(lags)
+    out.print("dead letters: " + (", ".join(f"{name} {n:,}" for name, n in dead.items() if n) or "none"))
+    used = sum(path.stat().st_size for path in _folder(address).rglob("*") if path.is_file())
+    out.print(f"on disk: {used / 2**20:,.1f} MiB")
+
+
+def _folder(address: str) -> Path:
+    from algotrade.bus import local_folder
+
+    return Path(local_folder(address))
+
+
+@contextmanager
+def _looking(address: str) -> "Iterator[Bus]":
+    from algotrade.bus import BusError, open_bus
+    from algotrade_runners.cli.errors import told
+
+    with told():
+        folder = _folder(address)
+        if not (folder / "FORMAT").exists():
+            raise BusError(f"{folder} is no bus folder; allowed: one that a run has made")
+        bus = open_bus(address, None)
+        try:
+            yield bus
+        finally:
+            bus.close()
+
+
+def _line(message: "Message") -> str:
+    """Return a message as JSON: values as they are, records as a count with the first and last row."""
+    import msgspec
+
+    from algotrade.bus import Schema, Undecodable, decode
+    from algotrade.bus.codec import decode_records
+
+    row: dict[str, object] = {"position": message.position, "key": message.key.decode(errors="replace")}
+    try:
+        frame = decode(message.value)
+        row |= {"schema": frame.schema.name, "version": frame.version}
+        if frame.schema in {Schema.QUOTES, Schema.TRADES, Schema.BARS}:
+            records = decode_records(frame)
+            row |= {"records": len(records), "first": _row(records[0]), "last": _row(records[-1])}
+        elif frame.schema is Schema.SNAPSHOT:
+            row["bytes"] = len(frame.body)
+        else:
+            row["value"] = msgspec.msgpack.decode(frame.body)
+    except Undecodable as error:
+        row["undecodable"] = str(error)
+    return msgspec.json.encode(row, enc_hook=repr).decode()
+
+
+def _row(record: object) -> dict[str, object]:
+    names = record.dtype.names  # type: ignore[attr-defined]
+    return dict(zip(names, record.item(), strict=True))  # type: ignore[attr-defined]

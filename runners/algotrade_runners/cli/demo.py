@@ -1,0 +1,144 @@
+"""``algotrade demo``: a day of paper trading, from a data file to a report."""
+
+import shlex
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+
+from algotrade.bus import BusError, LocalBus, MemoryBus
+from algotrade.bus.topics import PLANES
+from algotrade.config import write
+from algotrade.domain import SystemClock
+from algotrade_runners.cli.children import Children
+from algotrade_runners.cli.outcome import Outcome, outcome_of
+from algotrade_runners.cli.prepare import Prepared, Request, prepare
+from algotrade_runners.cli.progress import LiveLines, PlainLines, Shown
+from algotrade_runners.cli.results import write_manifest, write_results
+from algotrade_runners.cli.summary import print_summary
+from algotrade_runners.data_plane.build import build_data_plane
+from algotrade_runners.host import EXIT_OK, StopFlag
+from algotrade_runners.one_process import run_together
+from algotrade_runners.order_plane.build import build_order_plane
+from algotrade_runners.strategy_plane.build import build_strategy_plane
+
+LOOK_S = 0.1
+"""How often the screen and the children are looked at."""
+
+EXIT_PLANE_DIED = 5
+EXIT_INTERRUPTED = 130
+
+LOG_LINES_SHOWN = 12
+OUTPUTS = ("fills.csv", "orders.csv", "positions.csv", "summary.json", "report.html")
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """How to run what ``request`` asks for."""
+
+    request: Request
+    processes: int
+    plain: bool
+
+
+def demo(options: Options, console: Console, stop: StopFlag) -> int:
+    """Run the demo and return the process's exit code."""
+    request = options.request
+    request.out.mkdir(parents=True, exist_ok=True)
+    prepared = prepare(request)
+    if request.resume and not (request.bus / "FORMAT").exists():
+        raise BusError(f"{request.bus} is no bus folder to resume from; allowed: the folder of a run that was started")
+    console.print(_what(prepared), markup=False)
+    if options.processes == 1:
+        write_manifest(prepared, request.manifest)
+        outcome = _in_one_process(prepared, stop)
+    else:
+        died = _in_three_processes(prepared, options, console, stop)
+        if died:
+            console.print(f"to go on: {resume_command(options)}", style="bold", markup=False, soft_wrap=True)
+            return EXIT_PLANE_DIED
+        with _looking(request.bus) as bus:
+            outcome = None if stop.is_set else outcome_of(bus)
+    if outcome is None or not outcome.finished:
+        console.print("stopped before the end of the data; nothing is lost")
+        if options.processes > 1:
+            console.print(f"to go on: {resume_command(options)}", style="bold", markup=False, soft_wrap=True)
+        return EXIT_INTERRUPTED
+    results = write_results(prepared, outcome, request.out)
+    print_summary(results, outcome, request.out, console)
+    return EXIT_OK
+
+
+def resume_command(options: Options) -> str:
+    """Return the command that goes on with this run."""
+    request = options.request
+    words = ["algotrade", "demo", "--resume", str(request.bus), "--out", str(request.out)]
+    for path in request.data:
+        words += ["--data", str(path)]
+    return shlex.join(words)
+
+
+def _in_one_process(prepared: Prepared, stop: StopFlag) -> Outcome | None:
+    shared, clock = MemoryBus(), SystemClock()
+    data, strategy, orders = (shared.client(plane) for plane in PLANES)
+    run_together([build_data_plane(prepared.settings, data, clock),
+                  build_strategy_plane(prepared.settings, strategy),
+                  build_order_plane(prepared.settings, orders, clock)], data, stop)
+    return None if stop.is_set else outcome_of(shared.client())
+
+
+def _in_three_processes(prepared: Prepared, options: Options, console: Console, stop: StopFlag) -> bool:
+    """Start, watch and stop the planes; True where one of them failed, after saying which and why."""
+    request = options.request
+    _begin(prepared, request)
+    with _looking(request.bus) as bus, Children(request.config, request.out / "logs", SystemClock()) as children:
+        lines: Shown = PlainLines(bus, prepared.records_total, console) if options.plain else LiveLines(
+            bus, prepared.records_total, console)
+        with lines:
+            pause = threading.Event()
+            while not stop.is_set and None in (codes := children.exit_codes()).values():
+                if any(codes.values()):
+                    break
+                lines.update()
+                pause.wait(LOOK_S)
+        children.stop()
+        failed = {plane: code for plane, code in children.exit_codes().items() if code}
+    for plane, code in failed.items():
+        console.print(f"the {plane} ended with exit code {code}; the end of its log:", style="bold red", markup=False)
+        console.print(_tail(children.log(plane)), markup=False, soft_wrap=True)
+    return bool(failed) and not stop.is_set
+
+
+def _begin(prepared: Prepared, request: Request) -> None:
+    """Make the run's folders ready: as they are for a resumed run, clean for a new one."""
+    if request.resume:
+        LocalBus.forget_promises(request.bus)
+    else:
+        LocalBus.remove(request.bus)
+        shutil.rmtree(request.out / "logs", ignore_errors=True)
+        for name in OUTPUTS:
+            (request.out / name).unlink(missing_ok=True)
+    write(request.config, prepared.settings)
+    write_manifest(prepared, request.manifest)
+
+
+def _what(prepared: Prepared) -> str:
+    names = ", ".join(f"{fact.path.name} ({fact.rows:,} {fact.shape})" for fact in prepared.facts)
+    return f"{prepared.settings.strategy.name} on {names}"
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
+
+
+@contextmanager
+def _looking(folder: Path) -> Iterator[LocalBus]:
+    """Give the bus as one who only looks."""
+    bus = LocalBus(folder, None)
+    try:
+        yield bus
+    finally:
+        bus.close()

@@ -1,0 +1,25 @@
+"""Errors a user can act on: one line on standard error and an exit code, no traceback."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+
+from algotrade_runners.host import CONFIG_ERRORS, EXIT_USAGE, EXIT_WORLD, WORLD_ERRORS
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn what the user or the world got wrong into a message and an exit code; a bug of ours keeps its traceback."""
+    try:
+        yield
+    except CONFIG_ERRORS as error:
+        _leave(error, EXIT_USAGE)
+    except WORLD_ERRORS as error:
+        _leave(error, EXIT_WORLD)
+
+
+def _leave(error: Exception, code: int) -> None:
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"algotrade: {error}", markup=False, style="bold red")
+    raise typer.Exit(code) from error

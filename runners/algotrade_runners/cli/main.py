@@ -1,0 +1,129 @@
+"""The command ``algotrade``. Each subcommand imports what it needs when it runs, so that ``--help`` is quick."""
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from algotrade.bus.topics import PLANES
+from algotrade_runners.cli import bus_commands, data_commands
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False,
+    help="Trading through Interactive Brokers for people who must be able to trust the state.",
+    epilog="example: algotrade demo --out out/demo")
+app.add_typer(data_commands.app, name="data")
+app.add_typer(bus_commands.app, name="bus")
+
+Plane = Enum("Plane", {plane.upper().replace("-", "_"): plane for plane in PLANES}, type=str)  # type: ignore[misc]
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 -- typer's signature
+    if wanted:
+        import algotrade
+
+        typer.echo(f"algotrade {algotrade.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True,  # noqa: FBT002
+                                          callback=_version)] = False,
+) -> None:
+    pass
+
+
+def _speed(text: str) -> float:
+    if text == "max":
+        return 0.0
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0.0
+    if not 0 < factor < float("inf"):
+        raise typer.BadParameter(f"{text!r}; allowed: max, or a factor above 0")
+    return factor
+
+
+def _bus_folder(text: str) -> Path:
+    scheme, colon, folder = text.partition(":")
+    if scheme != "local" or not colon or not folder:
+        raise typer.BadParameter(f"{text!r}; allowed: local:DIR")
+    return Path(folder)
+
+
+@app.command(epilog="example: algotrade demo --data quotes.parquet --data trades.parquet --out out/ibm --speed max")
+def demo(
+    data: Annotated[list[Path] | None, typer.Option(
+        help="Parquet or CSV file of quotes, trades or bars; again for more. Without: daily bars of five US stocks.",
+    )] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("out/demo"),
+    strategy: Annotated[str | None, typer.Option(
+        help="ema_cross or ofi; by default ofi on quotes, else ema_cross.")] = None,
+    speed: Annotated[float | None, typer.Option(
+        parser=_speed, metavar="max|FACTOR", help="Replay at FACTOR times real time; max by default.")] = None,
+    bus: Annotated[Path | None, typer.Option(
+        parser=_bus_folder, metavar="local:DIR", help="Where the planes meet; by default OUT/bus.")] = None,
+    processes: Annotated[int, typer.Option(help="3: a process per plane. 1: all in one, in memory.")] = 3,
+    seed: Annotated[int | None, typer.Option(help="Seed of the models that draw; 1 by default.")] = None,
+    resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Go on with the run in this bus folder.")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="No moving lines, no colours.")] = False,  # noqa: FBT002
+) -> None:
+    """Replay market data through the three planes: risk-checked, filled, accounted for, reported."""
+    from algotrade_runners.cli.demo import Options
+    from algotrade_runners.cli.demo import demo as run_demo
+    from algotrade_runners.cli.errors import told
+    from algotrade_runners.cli.output import console
+    from algotrade_runners.cli.prepare import Request
+    from algotrade_runners.host import StopFlag
+
+    if processes not in {1, 3}:
+        raise typer.BadParameter(f"{processes}; allowed: 1 or 3", param_hint="--processes")
+    if processes == 1 and (bus is not None or resume is not None):
+        raise typer.BadParameter("keeps its log in memory; --bus and --resume need --processes 3",
+                                 param_hint="--processes 1")
+    if bus is not None and resume is not None and bus != resume:
+        raise typer.BadParameter(f"{resume} and --bus local:{bus} differ; allowed: one of them", param_hint="--resume")
+    stop = StopFlag()
+    stop.install()
+    plain = plain or not sys.stdout.isatty()
+    options = Options(
+        request=Request(data=tuple(data or ()), out=out, bus=bus or resume or out / "bus", strategy=strategy,
+                        speed=speed, seed=seed, resume=resume is not None),
+        processes=processes, plain=plain)
+    with told():
+        raise typer.Exit(run_demo(options, console(plain=plain), stop))
+
+
+@app.command(epilog="example: algotrade run order-plane --config out/demo/config.toml")
+def run(
+    plane: Annotated[Plane, typer.Argument(help="Which plane this process is.")],
+    config: Annotated[Path, typer.Option(help="The run's configuration, TOML: docs/CONFIGURATION.md.")],
+) -> None:
+    """Run one plane until the data end, or until SIGTERM. Exit codes: docs/ARCHITECTURE.md."""
+    import os
+
+    from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, STRATEGY_PLANE
+    from algotrade.config import load
+    from algotrade_runners.cli.errors import told
+    from algotrade_runners.data_plane.main import run_data_plane
+    from algotrade_runners.order_plane.main import run_order_plane
+    from algotrade_runners.settings import Settings
+    from algotrade_runners.strategy_plane.main import run_strategy_plane
+
+    runners = {DATA_PLANE: run_data_plane, STRATEGY_PLANE: run_strategy_plane, ORDER_PLANE: run_order_plane}
+    with told():
+        settings = load(config, Settings, os.environ)
+    raise typer.Exit(runners[plane.value](settings))
+
+
+def main() -> None:
+    """Run the command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

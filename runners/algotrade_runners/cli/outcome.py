@@ -1,0 +1,83 @@
+"""What a finished run left on the bus: the planes' last snapshots, and every execution report."""
+
+from typing import TypeVar
+
+import msgspec
+
+from algotrade.backtest.fold_reports import RunFold
+from algotrade.bus import Bus, BusError, Schema, Snapshots, TopicReader, values_of
+from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, STRATEGY_PLANE
+from algotrade.domain import ExecutionReport
+from algotrade.domain.clock import NANOSECONDS_PER_SECOND
+from algotrade_runners.data_plane.plane import DataState
+from algotrade_runners.order_plane.plane import OrderState
+from algotrade_runners.strategy_plane.plane import REPORTS_TOPIC, StrategyState
+from algotrade_runners.tally import Tally
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+REPORTS_PER_READ = 1_024
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """The planes' own counts, and the fold of all reports."""
+
+    data: DataState
+    strategy: StrategyState
+    orders: OrderState
+    fold: RunFold
+
+    @property
+    def finished(self) -> bool:
+        """Tell whether every plane came to the end of the data."""
+        return self.data.finished and self.strategy.finished and self.orders.finished
+
+    @property
+    def events_lost(self) -> int:
+        """Return how many records were published and not handled, by the worse of the two readers."""
+        return max(_missing(self.data.published, reader) for reader in (self.strategy.tally, self.orders.tally))
+
+    @property
+    def events_duplicated(self) -> int:
+        """Return how many records were handled more than once, by the worse of the two readers."""
+        return max(_missing(reader, self.data.published) for reader in (self.strategy.tally, self.orders.tally))
+
+    @property
+    def elapsed_s(self) -> float:
+        """Return seconds from the data plane's first read to the order plane's last handled record.
+
+        Of a run that was resumed, of the last session only.
+        """
+        return max(0, self.orders.ended_ns - self.data.started_ns) / NANOSECONDS_PER_SECOND
+
+    @property
+    def records_handled(self) -> int:
+        """Return how many records the last session handled."""
+        return self.orders.tally.records - self.orders.session_began_at
+
+
+def outcome_of(bus: Bus) -> Outcome:
+    """Read what is left on ``bus``; raises ``BusError`` where a plane left no snapshot or reports are gone."""
+    reader = TopicReader(bus, REPORTS_TOPIC, values_of(Schema.REPORT, ExecutionReport), group="demo")
+    oldest, _ = bus.bounds(REPORTS_TOPIC)
+    if oldest > 0:
+        raise BusError(f"{REPORTS_TOPIC} begins at position {oldest}: retention has passed the run's first reports")
+    fold = RunFold()
+    while received := reader.read(REPORTS_PER_READ):
+        fold.feed(one.value for one in received)
+    return Outcome(
+        data=_state(bus, DATA_PLANE, DataState), strategy=_state(bus, STRATEGY_PLANE, StrategyState),
+        orders=_state(bus, ORDER_PLANE, OrderState), fold=fold)
+
+
+def _state(bus: Bus, plane: str, kind: type[S]) -> S:
+    body = Snapshots(bus, f"snapshots.{plane}", plane).load()
+    if body is None:
+        raise BusError(f"the {plane} left no snapshot: it never stopped in order")
+    return msgspec.msgpack.decode(body, type=kind)
+
+
+def _missing(one: Tally, other: Tally) -> int:
+    """Return how many records ``one`` counts beyond ``other``; equal counts of different records are a bug of ours."""
+    assert one.records != other.records or one.sequence_sum == other.sequence_sum, f"{one} and {other} differ"
+    return max(0, one.records - other.records)

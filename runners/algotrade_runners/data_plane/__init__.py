@@ -1,0 +1,1 @@
+"""The data plane: reads the feed, checks every record, numbers and publishes it."""

@@ -1,0 +1,149 @@
+"""Feed -> quality gate -> bus, one batch per step."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from algotrade.bus import Bus, MarketWriter, Snapshots, TopicFull
+from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, STRATEGY_PLANE
+from algotrade.domain import Clock, Kind, MarketBatch
+from algotrade.domain.clock import NANOSECONDS_PER_SECOND
+from algotrade.feeds import Feed, Pace, QualityGate, Verdict
+from algotrade.telemetry.metrics import Samples
+from algotrade_runners.host import WAIT_S
+from algotrade_runners.replay_time import handled_name, ready_name
+from algotrade_runners.tally import Tally, last_sequence
+
+
+class DataState(msgspec.Struct, kw_only=True):
+    """The data plane's snapshot: how far the feed was published, and what the gate remembers."""
+
+    read: Tally = msgspec.field(default_factory=Tally)
+    """All records of the feed, quarantined ones too."""
+    published: Tally = msgspec.field(default_factory=Tally)
+    quarantined: int = 0
+    quality: dict[str, int] = {}
+    """Records by kind and flag of the quality gate, as "quote crossed"."""
+    gate: bytes = b""
+    finished: bool = False
+    started_ns: int = 0
+    """Monotonic clock at this process's first read."""
+
+
+class DataPlane:
+    """Publishes the feed's records in order, each once; what the gate keeps back goes to its own topic, counted.
+
+    It begins once both readers have said that they are ready, so that none of the measured time is their start.
+    """
+
+    name = DATA_PLANE
+
+    def __init__(self, *, bus: Bus, writer: MarketWriter, snapshots: Snapshots, feed: Feed, gate: QualityGate,
+                 pace: Pace, clock: Clock, records_between: int, state: DataState) -> None:
+        self._bus = bus
+        self._writer = writer
+        self._snapshots = snapshots
+        self._feed = feed
+        self._gate = gate
+        self._pace = pace
+        self._clock = clock
+        self._records_between = records_between
+        self._unpaced: MarketBatch | None = None
+        self._unsent: tuple[MarketBatch, Verdict] | None = None
+        self._saved_at = state.read.records
+        self._waits = 0
+        self._full = 0
+        self.state = state
+        self.done = False
+        if state.gate:
+            gate.restore(state.gate)
+        state.started_ns = 0
+        self.wait_s = WAIT_S
+
+    def step(self) -> bool:
+        """Publish what is due; False while readers are not ready, nothing is due yet, or a topic is full."""
+        progressed = self._readers_ready() and self._advance()
+        self._waits += not progressed
+        return progressed
+
+    def stop(self) -> None:
+        """Write a snapshot of where this plane stands; what was read but not published will be read again."""
+        if self._unsent is None:
+            self._save()
+        self._feed.close()
+
+    def samples(self) -> Samples:
+        """Return the metrics as they are."""
+        counts = self._gate.record_counts
+        return {
+            "algotrade_records_read_total": {(kind.name.lower(),): float(counts[kind].sum()) for kind in Kind},
+            "algotrade_records_published_total": {(kind.name.lower(),): float(counts[kind][0]) for kind in Kind},
+            "algotrade_records_quarantined_total": float(self.state.quarantined),
+            "algotrade_quality_flags_total": {
+                (kind.name.lower(), str(flag.name).lower()): float(count)
+                for (kind, flag), count in self._gate.counts().items()},
+            "algotrade_event_time_seconds": self.state.read.last_time_ns / 1e9,
+            "algotrade_snapshots_total": self._snapshots.saved,
+            "algotrade_bus_waits_total": self._waits,
+            "algotrade_topic_full_total": self._full,
+        }
+
+    def ready(self) -> Mapping[str, bool]:
+        """Return whether this plane and what it depends on are there."""
+        return {"feed": True, "bus": True, "readers": self._readers_ready()}
+
+    def _readers_ready(self) -> bool:
+        return all(self._bus.promised(ready_name(plane)) > 0 for plane in (STRATEGY_PLANE, ORDER_PLANE))
+
+    def _advance(self) -> bool:
+        if self._unsent is None and not self.state.finished:
+            self._unsent = self._check_next()
+        if self._unsent is not None and not self._publish(*self._unsent):
+            return False
+        if self.state.finished:
+            self._writer.finish()
+            self.done = True
+            return True
+        progressed, self._unsent = self._unsent is not None, None
+        return progressed
+
+    def _check_next(self) -> tuple[MarketBatch, Verdict] | None:
+        """Return what is due now and the gate's verdict on it; None where nothing is due yet, or at the end."""
+        if self._unpaced is None:
+            if not self.state.started_ns:
+                self.state.started_ns = self._clock.monotonic_ns()
+            self._unpaced = self._feed.read()
+            if self._unpaced is None:
+                self.state.finished = True
+                return None
+        paced = self._pace.cut(self._unpaced)
+        self._unpaced = paced.rest if len(paced.rest) else None
+        self.wait_s = paced.wait_ns / NANOSECONDS_PER_SECOND
+        return (paced.due, self._gate.check(paced.due)) if len(paced.due) else None
+
+    def _publish(self, due: MarketBatch, verdict: Verdict) -> bool:
+        """Publish a verdict; False, to be called again with the same, where a topic is full."""
+        now_ns = self._clock.time_ns()
+        through = last_sequence(due)
+        try:
+            self._writer.quarantine(verdict.quarantined, origin_time_ns=now_ns)
+            self._writer.publish(verdict.passed, through=through, origin_time_ns=now_ns)
+        except TopicFull:
+            self._full += 1
+            self.wait_s = WAIT_S
+            return False
+        self.state.read.add(due)
+        self.state.published.add(verdict.passed)
+        self.state.quarantined += len(verdict.quarantined)
+        self._bus.promise(handled_name(self.name), self.state.read.last_sequence)
+        if self.state.read.records - self._saved_at >= self._records_between:
+            self._save()
+        return True
+
+    def _save(self) -> None:
+        self.state.gate = self._gate.state()
+        self.state.quality = {
+            f"{kind.name.lower()} {str(flag.name).lower()}": count
+            for (kind, flag), count in self._gate.counts().items()}
+        self._snapshots.save(msgspec.msgpack.encode(self.state), {})
+        self._saved_at = self.state.read.records

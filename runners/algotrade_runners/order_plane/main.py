@@ -1,0 +1,29 @@
+"""The order plane's process."""
+
+import sys
+
+from algotrade.bus import Bus, open_bus
+from algotrade.bus.topics import ORDER_PLANE
+from algotrade.domain import SystemClock
+from algotrade_runners.host import Plane, host, settings_from_command_line
+from algotrade_runners.order_plane.build import build_order_plane
+from algotrade_runners.settings import Settings
+
+
+def run_order_plane(settings: Settings) -> int:
+    """Run the order plane until it is done or stopped; return the exit code (``host.EXIT_*``)."""
+    return host(ORDER_PLANE, settings, _build)
+
+
+def main() -> None:
+    """Run from the command line: ``--config FILE``."""
+    sys.exit(run_order_plane(settings_from_command_line(ORDER_PLANE)))
+
+
+def _build(settings: Settings, clock: SystemClock) -> tuple[Plane, Bus]:
+    bus = open_bus(settings.bus.url, ORDER_PLANE)
+    return build_order_plane(settings, bus, clock), bus
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,275 @@
+"""Intents and market data in, reports out; in event time, as ``replay_time`` has it."""
+
+from collections import deque
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from algotrade.bus import (
+    PROMISE_END,
+    PROMISE_NONE,
+    Bus,
+    Lease,
+    MarketCursor,
+    MarketReader,
+    Received,
+    RepeatingOutput,
+    Schema,
+    Snapshots,
+    TopicReader,
+)
+from algotrade.bus.market import instrument_key
+from algotrade.bus.topics import ORDER_PLANE
+from algotrade.domain import Clock, ExecType, ExecutionReport, Kind, MarketBatch, NewOrder, OrderIntent
+from algotrade.domain.clock import NANOSECONDS_PER_SECOND
+from algotrade.execution import (
+    BrokerState,
+    Command,
+    ManagerState,
+    OrderManager,
+    Place,
+    SimulatedBroker,
+    journal_entry,
+)
+from algotrade.matching import VenueModel, arrival_ns
+from algotrade.risk import Gate, GateState
+from algotrade.telemetry.metrics import Histogram, Samples
+from algotrade_runners.host import WAIT_S
+from algotrade_runners.replay_time import INTENTS_TIME, REPORTS_TIME, handled_name, later, ready_name
+from algotrade_runners.tally import Tally, up_to
+
+INTENTS_TOPIC = "orders.intents"
+JOURNAL_TOPIC = "orders.journal"
+INTENTS_PER_READ = 256
+
+
+class OrderState(msgspec.Struct, kw_only=True):
+    """The order plane's snapshot: what it knows, and the positions that this reflects."""
+
+    cursor: MarketCursor = MarketCursor()
+    intents_position: int = 0
+    reports_position: int = 0
+    journal_position: int = 0
+    last_arrival_ns: int = 0
+    manager: ManagerState | None = None
+    gate: GateState | None = None
+    broker: BrokerState | None = None
+    tally: Tally = msgspec.field(default_factory=Tally)
+    intents: int = 0
+    reports: int = 0
+    fills: int = 0
+    repeated: int = 0
+    finished: bool = False
+    ended_ns: int = 0
+    """Monotonic clock when this process last handled a record."""
+    session_began_at: int = 0
+    """Records that earlier processes had handled."""
+
+
+class OrderPlane:
+    """The single writer of order state.
+
+    A market record of time T is handled only once the strategy plane has promised that no intent from before T - L is
+    still to come; an intent, in the order of arrival, once every record earlier than its arrival was handled.
+    """
+
+    name = ORDER_PLANE
+
+    def __init__(self, *, bus: Bus, lease: Lease, market: MarketReader, intents: TopicReader[OrderIntent],
+                 journal: RepeatingOutput, reports: RepeatingOutput, snapshots: Snapshots, manager: OrderManager,
+                 gate: Gate, broker: SimulatedBroker, model: VenueModel, seed: int, clock: Clock,
+                 records_between: int, state: OrderState) -> None:
+        self._bus = bus
+        self._lease = lease
+        self._market = market
+        self._intents = intents
+        self._journal = journal
+        self._reports = reports
+        self._snapshots = snapshots
+        self._manager = manager
+        self._gate = gate
+        self._broker = broker
+        self._model = model
+        self._seed = seed
+        self._clock = clock
+        self._records_between = records_between
+        self._pending: deque[_Arrived] = deque()
+        self._origins_ns: dict[int, int] = {}
+        self._latency = Histogram()
+        self._waits = 0
+        self.state = state
+        self._restore(state)
+        state.session_began_at = state.tally.records
+        self._saved_at = state.tally.records
+        self.done = False
+        self.wait_s = WAIT_S
+        bus.promise(ready_name(self.name), 1)
+
+    def step(self) -> bool:
+        """Handle what promises allow; False where there was nothing to do."""
+        # The promise before the log: what it covers was appended before it rose.
+        promised_ns = self._bus.promised(INTENTS_TIME)
+        self._take_intents()
+        available = self._market.poll() or MarketBatch.of({})
+        before = self.state.tally.records + self.state.intents
+        next_market_ns = self._handle(available, promised_ns)
+        self._publish()
+        self._promise(next_market_ns, promised_ns)
+        if self.state.tally.records - self._saved_at >= self._records_between:
+            self._save()
+        progressed = self.state.tally.records + self.state.intents > before
+        if progressed:
+            self.state.ended_ns = self._clock.monotonic_ns()
+        if self._market.ended and promised_ns == PROMISE_END and not self._pending:
+            self.state.finished = self.done = True
+        self._waits += not progressed
+        return progressed
+
+    def stop(self) -> None:
+        """Write a snapshot of where this plane stands."""
+        self._save()
+
+    def samples(self) -> Samples:
+        """Return the metrics as they are."""
+        state = self.state
+        return {
+            "algotrade_records_handled_total": state.tally.records,
+            "algotrade_records_repeated_total": self._market.repeated,
+            "algotrade_event_time_seconds": state.tally.last_time_ns / 1e9,
+            "algotrade_intents_total": state.intents,
+            "algotrade_orders_total": self._manager.orders.last_id,
+            "algotrade_orders_working": self._broker.working_orders,
+            "algotrade_orders_refused_total": {(reason,): n for reason, n in self._manager.refused.copy().items()},
+            "algotrade_fills_total": state.fills,
+            "algotrade_reports_total": state.reports,
+            "algotrade_order_latency_seconds": self._latency,
+            "algotrade_dead_letters_total": {
+                (reason,): count for dead in (self._market.dead, self._intents.dead) for reason, count in dead.items()},
+            "algotrade_snapshots_total": self._snapshots.saved,
+            "algotrade_bus_waits_total": self._waits,
+        }
+
+    def ready(self) -> Mapping[str, bool]:
+        """Return whether this plane and what it depends on are there."""
+        return {"bus": True, "lead": True, "broker": True}
+
+    def _handle(self, available: MarketBatch, promised_ns: int) -> int | None:
+        """Handle market records and intents in event time as far as allowed; intents go first where times are equal.
+
+        Return the time of the next market record, None where it is not known yet.
+        """
+        at = np.zeros(len(Kind), dtype=np.int64)
+        covered_ns = later(promised_ns, self._model.order_latency_ns)
+        while True:
+            arrival_ns = self._pending[0].arrival_ns if self._pending else PROMISE_END
+            if self._broker.advance(available, at, min(covered_ns, arrival_ns)):
+                self._take_broker_events()
+                continue
+            next_market_ns = self._next_market_ns(available, at)
+            if not self._pending or arrival_ns > covered_ns or next_market_ns is None or next_market_ns < arrival_ns:
+                break
+            self._on_intent(self._pending.popleft())
+        handled = int(self._broker.counters["last_sequence"][0])
+        if at.any():
+            self.state.tally.add(up_to(available, handled))
+            self._market.consume(handled)
+            assert self.state.tally.records == self._broker.counters["handled"][0], "a record passed the broker by"
+        return next_market_ns
+
+    def _next_market_ns(self, available: MarketBatch, at: npt.NDArray[np.int64]) -> int | None:
+        """Return the time of the first record not handled, END behind the last one, None where it is not known yet."""
+        times_ns = [int(array["event_time_ns"][at[kind]]) for kind, array in available.arrays().items()
+                    if at[kind] < len(array)]
+        if times_ns:
+            return min(times_ns)
+        return PROMISE_END if self._market.frontier == PROMISE_END else None
+
+    def _on_intent(self, arrived: "_Arrived") -> None:
+        intent, now_ns = arrived.received.value, arrived.arrival_ns
+        handling = self._manager.on_intent(intent, now_ns)
+        self.state.intents += 1
+        self.state.last_arrival_ns = now_ns
+        for report in handling.reports:
+            self._report(report)
+        if handling.command is not None:
+            assert now_ns > self.state.tally.last_time_ns, f"intent {intent.id} arrived in the past, at {now_ns}"
+            self._send(handling.command, intent, arrived.received.origin_time_ns)
+
+    def _send(self, command: Command, intent: OrderIntent, origin_time_ns: int) -> None:
+        """Journal the command durably, then hand it to the broker: never the other way round."""
+        target = intent.id if isinstance(intent, NewOrder) else intent.target
+        entry = journal_entry(command, target)
+        self._journal.send(instrument_key(intent.instrument), Schema.JOURNAL, entry)
+        self._journal.flush(self._lease)
+        if isinstance(command, Place):
+            self._origins_ns[command.order_id] = origin_time_ns
+        self._broker.send(command)
+        self._take_broker_events()
+
+    def _take_broker_events(self) -> None:
+        for event in self._broker.events():
+            for report in self._manager.on_broker(event):
+                self._report(report)
+
+    def _report(self, report: ExecutionReport) -> None:
+        self._reports.send(instrument_key(report.instrument), Schema.REPORT, report)
+        self.state.reports += 1
+        if report.exec_type is ExecType.TRADE:
+            self.state.fills += 1
+        origin_ns = self._origins_ns.pop(report.order_id, 0) if report.exec_type is ExecType.NEW else 0
+        if origin_ns:
+            self._latency.observe((self._clock.time_ns() - origin_ns) / NANOSECONDS_PER_SECOND)
+
+    def _take_intents(self) -> None:
+        """Take what the log has, with the times of arrival; no intent overtakes another."""
+        while received := self._intents.read(INTENTS_PER_READ):
+            for one in received:
+                latest_ns = self._pending[-1].arrival_ns if self._pending else self.state.last_arrival_ns
+                alone_ns = arrival_ns(self._model, self._seed, one.value.id, one.value.event_time_ns)
+                self._pending.append(_Arrived(max(latest_ns, alone_ns), one))
+
+    def _promise(self, next_market_ns: int | None, promised_ns: int) -> None:
+        """Promise that no report will reach the strategy before what is handled next has had time to make one."""
+        if promised_ns != PROMISE_NONE:
+            first_ns = min(
+                self.state.tally.last_time_ns if next_market_ns is None else next_market_ns,
+                self._pending[0].arrival_ns if self._pending else PROMISE_END,
+                later(promised_ns, self._model.order_latency_ns),
+            )
+            promise = first_ns if first_ns == PROMISE_END else first_ns + self._model.report_latency_ns - 1
+            if promise > self._bus.promised(REPORTS_TIME):
+                self._bus.promise(REPORTS_TIME, promise)
+        self._bus.promise(handled_name(self.name), self.state.tally.last_sequence)
+
+    def _publish(self) -> None:
+        self._reports.flush(self._lease)
+
+    def _restore(self, state: OrderState) -> None:
+        if state.manager is not None and state.gate is not None and state.broker is not None:
+            self._manager.restore(state.manager)
+            self._gate.restore(state.gate)
+            self._broker.restore(state.broker)
+
+    def _save(self) -> None:
+        self._publish()
+        state = self.state
+        state.cursor = self._market.cursor
+        state.intents_position = self._pending[0].received.position if self._pending else self._intents.position
+        state.reports_position = self._reports.position
+        state.journal_position = self._journal.position
+        state.manager, state.gate, state.broker = self._manager.state(), self._gate.state(), self._broker.state()
+        self._snapshots.save(
+            msgspec.msgpack.encode(state),
+            {**state.cursor.commits(), (INTENTS_TOPIC, 0): state.intents_position,
+             (JOURNAL_TOPIC, 0): state.journal_position},
+            lease=self._lease)
+        self._saved_at = state.tally.records
+
+
+class _Arrived(msgspec.Struct, frozen=True):
+    """An intent with the time at which it reaches the venue."""
+
+    arrival_ns: int
+    received: Received[OrderIntent]

@@ -1,0 +1,35 @@
+"""Event time shared by three processes: who has promised what, and what may therefore be handled.
+
+Conservative synchronisation after Chandy and Misra (1979, "Distributed simulation") and Bryant (1977). An intent born
+at t reaches the venue at t + L or later, a report of time t reaches the strategy at t + R. Each side promises a time
+before which it will say nothing more; the other goes as far as that promise lets it. Since L and R are above 0, each
+exchange of promises moves event time on, so nobody waits for ever; and since what is handled depends on promises and
+event times only, never on which process was faster, three processes give one answer.
+
+Promises are volatile (the bus keeps them in shared memory). After a restart they are made again from snapshots.
+"""
+
+from algotrade.bus.port import PROMISE_END, PROMISE_NONE
+
+INTENTS_TIME = "orders.intents.time"
+"""The strategy plane's promise: no intent will be born before this event time."""
+
+REPORTS_TIME = "orders.reports.time"
+"""The order plane's promise: no report will reach the strategy at or before this event time."""
+
+
+def ready_name(plane: str) -> str:
+    """Return the promise by which ``plane`` says that it is ready for data."""
+    return f"ready/{plane}"
+
+
+def handled_name(plane: str) -> str:
+    """Return the promise by which ``plane`` tells the sequence that it has handled, for progress lines."""
+    return f"handled/{plane}"
+
+
+def later(time_ns: int, by_ns: int) -> int:
+    """Return ``time_ns + by_ns``; nothing promised stays nothing, the end stays the end."""
+    if time_ns == PROMISE_NONE or time_ns >= PROMISE_END - by_ns:
+        return time_ns if time_ns == PROMISE_NONE else PROMISE_END
+    return time_ns + by_ns

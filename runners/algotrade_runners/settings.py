@@ -1,0 +1,202 @@
+"""One configuration file for all planes of a run: what each section means, with its defaults.
+
+Every plane reads the same file, so a plane cannot run with other settings than its neighbours without their hashes
+telling. ``docs/CONFIGURATION.md`` is generated from here.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from algotrade.bus.topics import PLANES
+from algotrade.config import load_sessions
+from algotrade.domain import Instrument, Instruments, Sessions
+from algotrade.feeds import QualityRules
+from algotrade.matching import CommissionModel, VenueModel
+from algotrade.risk import Limits
+from algotrade.telemetry.log import FORMATS, LEVELS
+
+RUN_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+SEED_MAX = 2**63 - 1
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class RunSettings(_Section, frozen=True, kw_only=True):
+    """One run.
+
+    ``id``             goes into every intent id
+    ``seed``           for every model that draws
+    ``starting_cash``  of the account, in the instruments' currency; returns are shares of it
+    """
+
+    id: str = "demo"
+    seed: int = 1
+    starting_cash: Decimal = Decimal(1_000_000)
+
+    def __post_init__(self) -> None:
+        if not RUN_ID.fullmatch(self.id):
+            raise ValueError(f"id is {self.id!r}; allowed: 1 to 32 of a-z, 0-9, - and _, not starting with - or _")
+        if not 0 <= self.seed <= SEED_MAX:
+            raise ValueError(f"seed is {self.seed}; allowed: 0 to {SEED_MAX}")
+        if not self.starting_cash.is_finite() or self.starting_cash <= 0:
+            raise ValueError(f"starting_cash is {self.starting_cash}; allowed: a finite number above 0")
+
+
+class BusSettings(_Section, frozen=True, kw_only=True):
+    """Where the planes meet.
+
+    ``url``  ``local:FOLDER``, the durable log of one host
+    """
+
+    url: str
+
+
+class FeedSettings(_Section, frozen=True, kw_only=True):
+    """What the data plane replays.
+
+    ``paths``            files in the documented schema
+    ``speed``            event time per wall time; 0 = as fast as possible
+    ``bar_duration_s``   of the bars; 0 = read from their spacing
+    """
+
+    paths: tuple[str, ...]
+    speed: float = 0.0
+    bar_duration_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.paths:
+            raise ValueError("paths is empty; allowed: one file or more")
+        for name in ("speed", "bar_duration_s"):
+            value = getattr(self, name)
+            if not 0 <= value < float("inf"):
+                raise ValueError(f"{name} is {value}; allowed: 0 or more")
+
+
+class StrategySettings(_Section, frozen=True, kw_only=True):
+    """Which strategy runs.
+
+    ``name``        of the strategy
+    ``parameters``  those left out keep their defaults
+    """
+
+    name: str
+    parameters: dict[str, Any] = {}
+
+
+class TelemetrySettings(_Section, frozen=True, kw_only=True):
+    """Where each plane serves /healthz, /readyz and /metrics, and how it logs.
+
+    ``host``                 address to listen on
+    ``data_plane_port``      0: any free one, as the log tells
+    ``strategy_plane_port``  as above
+    ``order_plane_port``     as above
+    ``log_format``           json or console
+    ``log_level``            debug, info, warning or error
+    """
+
+    host: str = "127.0.0.1"
+    data_plane_port: int = 8000
+    strategy_plane_port: int = 8001
+    order_plane_port: int = 8002
+    log_format: str = "json"
+    log_level: str = "info"
+
+    def __post_init__(self) -> None:
+        for name in ("data_plane_port", "strategy_plane_port", "order_plane_port"):
+            port = getattr(self, name)
+            if not 0 <= port <= 65_535:
+                raise ValueError(f"{name} is {port}; allowed: 0 to 65535")
+        for name, allowed in (("log_format", FORMATS), ("log_level", LEVELS)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
+
+    def port(self, plane: str) -> int:
+        """Return the port of ``plane``."""
+        assert plane in PLANES
+        port: int = getattr(self, plane.replace("-", "_") + "_port")
+        return port
+
+
+class CalendarSettings(_Section, frozen=True, kw_only=True):
+    """Which years of trading sessions are looked up, for instruments that name a market (``mic``).
+
+    ``first``  date
+    ``last``   date, inclusive
+    """
+
+    first: date = date(2000, 1, 1)
+    last: date = date(2030, 12, 31)
+
+    def __post_init__(self) -> None:
+        if self.last < self.first:
+            raise ValueError(f"last is {self.last}; allowed: {self.first} or later")
+
+    def range_ns(self) -> tuple[int, int]:
+        """Return the first and last moment, ns since 1970 UTC."""
+        first, last = (datetime.combine(day, datetime.min.time(), UTC) for day in (self.first, self.last))
+        return int(first.timestamp()) * 10**9, int((last + timedelta(days=1)).timestamp()) * 10**9 - 1
+
+
+class SnapshotSettings(_Section, frozen=True, kw_only=True):
+    """How often planes write snapshots.
+
+    ``records_between``  market records that a plane handles between two; a restart repeats at most those
+    """
+
+    records_between: int = 100_000
+
+    def __post_init__(self) -> None:
+        if not 1_000 <= self.records_between <= 1_000_000:
+            raise ValueError(f"records_between is {self.records_between}; allowed: 1000 to 1000000")
+
+
+class Settings(_Section, frozen=True, kw_only=True):
+    """The whole file. ``instruments`` without their ids: the place in the list is the id."""
+
+    bus: BusSettings
+    feed: FeedSettings
+    instruments: tuple[dict[str, Any], ...]
+    strategy: StrategySettings
+    run: RunSettings = RunSettings()
+    quality: QualityRules = QualityRules()
+    risk: Limits = Limits()
+    venue: VenueModel = VenueModel()
+    commission: CommissionModel = CommissionModel()
+    calendar: CalendarSettings = CalendarSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+    snapshots: SnapshotSettings = SnapshotSettings()
+
+    def __post_init__(self) -> None:
+        self.universe()
+
+    def universe(self) -> Instruments:
+        """Return the instruments, numbered."""
+        if not self.instruments:
+            raise ValueError("instruments is empty; allowed: one table or more")
+        return Instruments(_instrument(i, table) for i, table in enumerate(self.instruments))
+
+    def sessions(self) -> Mapping[int, Sessions]:
+        """Return the trading sessions of each instrument that names a market, by instrument id."""
+        instruments = self.universe()
+        mics = {i.mic for i in instruments if i.mic is not None}
+        by_mic = {mic: load_sessions(mic, *self.calendar.range_ns()) for mic in mics}
+        return {i.id: by_mic[i.mic] for i in instruments if i.mic is not None}
+
+
+def _instrument(number: int, table: dict[str, Any]) -> Instrument:
+    if "id" in table:
+        raise ValueError(f"id of instrument {number} is {table['id']}; allowed: none, the place in the list is the id")
+    try:
+        return msgspec.convert({**table, "id": number}, Instrument)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"instrument {number}: {error}; allowed: {', '.join(INSTRUMENT_KEYS)}") from error
+
+
+INSTRUMENT_KEYS = [f.name for f in msgspec.structs.fields(Instrument) if f.name != "id"]

@@ -1,0 +1,1 @@
+"""The strategy plane: market data and reports in, order intents out."""

@@ -1,0 +1,40 @@
+"""Builds the strategy plane from settings, on a bus that is already open."""
+
+import msgspec
+
+from algotrade.bus import Bus, MarketReader, RepeatingOutput, Schema, Snapshots, TopicReader, values_of
+from algotrade.bus.topics import STRATEGY_PLANE
+from algotrade.config import convert
+from algotrade.domain import ExecutionReport
+from algotrade.strategy import KernelRunner, Runnable, definition_of
+from algotrade_runners.settings import Settings
+from algotrade_runners.strategy_plane.plane import REPORTS_TOPIC, StrategyPlane, StrategyState
+
+SNAPSHOTS_TOPIC = f"snapshots.{STRATEGY_PLANE}"
+
+
+def build_strategy(settings: Settings) -> Runnable:
+    """Return the strategy that the settings name, with its parameters, compiled."""
+    definition = definition_of(settings.strategy.name)
+    parameters = convert(settings.strategy.parameters, definition.parameters, "strategy.parameters")
+    return KernelRunner(definition, parameters, settings.universe(), settings.run.id)
+
+
+def build_strategy_plane(settings: Settings, bus: Bus, strategy: Runnable | None = None) -> StrategyPlane:
+    """Return the strategy plane, restored from its newest snapshot where there is one.
+
+    ``strategy``: one of the caller's own, instead of the one that the settings name.
+    """
+    strategy = strategy or build_strategy(settings)
+    lease = bus.lead("orders.intents")
+    snapshots = Snapshots(bus, SNAPSHOTS_TOPIC, STRATEGY_PLANE)
+    body = snapshots.load()
+    state = StrategyState() if body is None else msgspec.msgpack.decode(body, type=StrategyState)
+    return StrategyPlane(
+        bus=bus, lease=lease, snapshots=snapshots, strategy=strategy, state=state,
+        market=MarketReader(bus, group=STRATEGY_PLANE, cursor=state.cursor),
+        reports=TopicReader(bus, REPORTS_TOPIC, values_of(Schema.REPORT, ExecutionReport), group=STRATEGY_PLANE,
+                            position=state.reports_position),
+        output=RepeatingOutput(bus, "orders.intents", position=state.intents_position),
+        report_latency_ns=settings.venue.report_latency_ns, records_between=settings.snapshots.records_between,
+    )

@@ -1,0 +1,229 @@
+"""Market data and reports in, intents out; in event time, as ``replay_time`` has it."""
+
+from collections import deque
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
+
+from algotrade.bus import (
+    PROMISE_END,
+    Bus,
+    Lease,
+    MarketCursor,
+    MarketReader,
+    Received,
+    RepeatingOutput,
+    Schema,
+    Snapshots,
+    TopicReader,
+)
+from algotrade.bus.market import instrument_key
+from algotrade.bus.topics import STRATEGY_PLANE
+from algotrade.domain import ExecutionReport, IntentId, Kind, MarketBatch, OrderIntent, Records
+from algotrade.domain.execution import ExecType
+from algotrade.strategy import Runnable
+from algotrade.telemetry.metrics import Samples
+from algotrade_runners.host import WAIT_S
+from algotrade_runners.replay_time import INTENTS_TIME, REPORTS_TIME, handled_name, ready_name
+from algotrade_runners.strategy_plane.stretches import stretches
+from algotrade_runners.tally import Tally, last_sequence, up_to
+
+REPORTS_TOPIC = "orders.reports"
+REPORTS_PER_READ = 256
+
+
+class StrategyState(msgspec.Struct, kw_only=True):
+    """The strategy plane's snapshot: what it knows, and the positions that this reflects."""
+
+    cursor: MarketCursor = MarketCursor()
+    reports_position: int = 0
+    intents_position: int = 0
+    last_report: int = 0
+    outstanding: list[IntentId] = []
+    strategy: bytes = b""
+    tally: Tally = msgspec.field(default_factory=Tally)
+    intents: int = 0
+    reports: int = 0
+    repeated: int = 0
+    finished: bool = False
+
+
+class StrategyPlane:
+    """Feeds one strategy.
+
+    ``outstanding`` are the intents that reports are still due for. With none, records are handled as they come; with
+    some, a record is handled only once the order plane has promised that no report can come before it any more.
+    """
+
+    name = STRATEGY_PLANE
+
+    def __init__(self, *, bus: Bus, lease: Lease, market: MarketReader, reports: TopicReader[ExecutionReport],
+                 output: RepeatingOutput, snapshots: Snapshots, strategy: Runnable, report_latency_ns: int,
+                 records_between: int, state: StrategyState) -> None:
+        self._bus = bus
+        self._lease = lease
+        self._market = market
+        self._reports = reports
+        self._output = output
+        self._snapshots = snapshots
+        self._strategy = strategy
+        self._report_latency_ns = report_latency_ns
+        self._records_between = records_between
+        self._pending: deque[Received[ExecutionReport]] = deque()
+        self._outstanding = set(state.outstanding)
+        self.state = state
+        if state.strategy:
+            strategy.restore(state.strategy)
+        self._saved_at = state.tally.records
+        self._waits = 0
+        self.done = False
+        self.wait_s = WAIT_S
+        bus.promise(ready_name(self.name), 1)
+
+    def step(self) -> bool:
+        """Handle what promises allow; False where there was nothing to do."""
+        # The promise before the log: what it covers was appended before it rose.
+        promised_ns = self._bus.promised(REPORTS_TIME)
+        self._take_reports()
+        available = self._market.poll()
+        before = self.state.tally.records + self.state.reports
+        waiting_at_ns = None if available is None else self._handle(available, promised_ns)
+        if self._market.ended:
+            self._fold_until(promised_ns)
+        self._output.flush(self._lease)
+        self._promise(waiting_at_ns)
+        if self.state.tally.records - self._saved_at >= self._records_between:
+            self._save()
+        if self._market.ended and promised_ns == PROMISE_END and not self._pending:
+            self.state.finished = self.done = True
+        progressed = self.state.tally.records + self.state.reports > before
+        self._waits += not progressed
+        return progressed
+
+    def stop(self) -> None:
+        """Write a snapshot of where this plane stands."""
+        self._save()
+
+    def samples(self) -> Samples:
+        """Return the metrics as they are."""
+        state = self.state
+        return {
+            "algotrade_records_handled_total": state.tally.records,
+            "algotrade_records_repeated_total": state.repeated,
+            "algotrade_event_time_seconds": state.tally.last_time_ns / 1e9,
+            "algotrade_intents_total": state.intents,
+            "algotrade_reports_total": state.reports,
+            "algotrade_dead_letters_total": {
+                (reason,): count for dead in (self._market.dead, self._reports.dead) for reason, count in dead.items()},
+            "algotrade_snapshots_total": self._snapshots.saved,
+            "algotrade_bus_waits_total": self._waits,
+        }
+
+    def ready(self) -> Mapping[str, bool]:
+        """Return whether this plane and what it depends on are there."""
+        return {"strategy": True, "bus": True}
+
+    def _handle(self, available: MarketBatch, promised_ns: int) -> int | None:
+        """Handle ``available`` as far as allowed; return the event time of the record that has to wait, None for none.
+
+        Consumed are all records up to the one that waits, those too that the strategy does not look at.
+        """
+        origin_time_ns = self._market.origin_time_ns
+        handled, waiting_at_ns = 0, None
+        for kind, records in stretches(available, self._strategy.kinds):
+            count, blocked_ns = self._handle_stretch(kind, records, promised_ns, origin_time_ns)
+            if count:
+                handled = int(records["sequence"][count - 1])
+            if count < len(records):
+                waiting_at_ns = blocked_ns
+                break
+        else:
+            handled = last_sequence(available)
+        if handled:
+            self.state.tally.add(up_to(available, handled))
+            self._market.consume(handled)
+        return waiting_at_ns
+
+    def _handle_stretch(self, kind: Kind, records: Records, promised_ns: int,
+                        origin_time_ns: int) -> tuple[int, int | None]:
+        """Return how many records were handled, and the event time of the one that has to wait."""
+        at = 0
+        while at < len(records):
+            time_ns = int(records["event_time_ns"][at])
+            if self._outstanding and promised_ns < time_ns:
+                return at, time_ns
+            self._fold_until(time_ns)
+            stop = self._allowed(records, promised_ns)
+            consumed, intents = self._strategy.advance(kind, records[at:stop])
+            at += consumed
+            for intent in intents:
+                self._send(intent, origin_time_ns)
+        return at, None
+
+    def _allowed(self, records: Records, promised_ns: int) -> int:
+        """Return up to which row records may be handled before the next report has to be looked at."""
+        until_ns = promised_ns if self._outstanding else PROMISE_END
+        if self._pending:
+            until_ns = min(until_ns, self._arrival_ns(self._pending[0].value) - 1)
+        if until_ns == PROMISE_END:
+            return len(records)
+        return int(np.searchsorted(records["event_time_ns"], until_ns, side="right"))
+
+    def _send(self, intent: OrderIntent, origin_time_ns: int) -> None:
+        self._output.send(instrument_key(intent.instrument), Schema.INTENT, intent, origin_time_ns=origin_time_ns)
+        self._outstanding.add(intent.id)
+        self.state.intents += 1
+
+    def _take_reports(self) -> None:
+        """Take what the log has; a report seen before is told by its number."""
+        while received := self._reports.read(REPORTS_PER_READ):
+            for one in received:
+                last = self._pending[-1].value.sequence if self._pending else self.state.last_report
+                if one.value.sequence > last:
+                    self._pending.append(one)
+                else:
+                    self.state.repeated += 1
+
+    def _arrival_ns(self, report: ExecutionReport) -> int:
+        return report.event_time_ns + self._report_latency_ns
+
+    def _fold_until(self, time_ns: int) -> None:
+        """Let the strategy know of every report that has reached it by ``time_ns``."""
+        due = []
+        while self._pending and self._arrival_ns(self._pending[0].value) <= time_ns:
+            due.append(self._pending.popleft().value)
+        if not due:
+            return
+        self._strategy.fold(due)
+        self.state.reports += len(due)
+        self.state.last_report = due[-1].sequence
+        for report in due:
+            if report.status.is_terminal:
+                self._outstanding.discard(report.intent_id)
+            if report.exec_type in {ExecType.CANCELED, ExecType.REPLACED, ExecType.CANCEL_REJECTED} or (
+                    report.status.is_terminal):
+                self._outstanding.discard(report.request_id)
+
+    def _promise(self, waiting_at_ns: int | None) -> None:
+        """Promise that no intent will be born before the next record that this plane can look at."""
+        if self._market.ended:
+            promise = PROMISE_END
+        else:
+            promise = self.state.tally.last_time_ns if waiting_at_ns is None else waiting_at_ns
+        if promise > self._bus.promised(INTENTS_TIME):
+            self._bus.promise(INTENTS_TIME, promise)
+        self._bus.promise(handled_name(self.name), self.state.tally.last_sequence)
+
+    def _save(self) -> None:
+        self._output.flush(self._lease)
+        state = self.state
+        state.cursor = self._market.cursor
+        state.reports_position = self._pending[0].position if self._pending else self._reports.position
+        state.intents_position = self._output.position
+        state.outstanding = sorted(self._outstanding)
+        state.strategy = self._strategy.state()
+        self._snapshots.save(
+            msgspec.msgpack.encode(state),
+            {**state.cursor.commits(), (REPORTS_TOPIC, 0): state.reports_position}, lease=self._lease)
+        self._saved_at = state.tally.records

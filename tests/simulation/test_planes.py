@@ -1,0 +1,140 @@
+"""The three planes on a faulty bus, scheduled at random and killed at random, against the reference loop."""
+
+from decimal import Decimal
+
+import msgspec
+import numpy as np
+import pytest
+
+from algotrade.bus import BusError, Faults, MarketWriter, MemoryBus, Schema, Snapshots, TopicReader, values_of
+from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, STRATEGY_PLANE
+from algotrade.domain import ExecutionReport, SystemClock
+from algotrade.feeds import Pace, QualityGate
+from algotrade.matching import VenueModel
+from algotrade.risk import Limits
+from algotrade.strategy import PythonRunner
+from algotrade_runners.data_plane.build import SNAPSHOTS_TOPIC
+from algotrade_runners.data_plane.plane import DataPlane, DataState
+from algotrade_runners.order_plane.build import build_order_plane
+from algotrade_runners.settings import (
+    BusSettings,
+    FeedSettings,
+    RunSettings,
+    Settings,
+    StrategySettings,
+)
+from algotrade_runners.strategy_plane.build import build_strategy_plane
+from tests.simulation.chaos import Chaos
+from tests.simulation.market import ListFeed, cut, market
+from tests.simulation.reference import reference
+
+STEPS_MAX = 200_000
+
+
+def settings_of(seed: int) -> Settings:
+    """Vary latencies, jitter, volume and limits with the seed; snapshots come often."""
+    rng = np.random.default_rng(seed)
+    return Settings(
+        bus=BusSettings(url="local:unused"), feed=FeedSettings(paths=("unused",)),
+        instruments=({"symbol": "Q"}, {"symbol": "T"}, {"symbol": "B"}), strategy=StrategySettings(name="ofi"),
+        run=RunSettings(seed=seed),
+        risk=Limits(position_quantity_max=Decimal(60), order_quantity_max=Decimal(30), working_orders_max=8,
+                    reference_age_ns_max=10**9, order_window_ns=20, orders_per_window_max=6),
+        venue=VenueModel(order_latency_ns=int(rng.integers(1, 8)), report_latency_ns=int(rng.integers(1, 8)),
+                         order_latency_jitter_ns=int(rng.integers(0, 5)), slippage_ticks=int(rng.integers(0, 2)),
+                         volume_share_max=float(rng.choice([0.5, 1.0]))),
+    )
+
+
+class World:
+    """Three planes that can be killed and built again, on one bus that outlives them."""
+
+    def __init__(self, seed: int, faults: Faults | None) -> None:
+        self.seed = seed
+        self.settings = settings_of(seed)
+        self.run = market(seed)
+        self.bus = MemoryBus(faults=faults)
+        self.planes = {}
+
+    def strategy(self) -> PythonRunner:
+        return PythonRunner(Chaos(self.seed), self.settings.universe(), self.settings.run.id)
+
+    def build(self, name: str):
+        """Build a plane from what the bus holds: a start and a restart are the same thing."""
+        bus = self.bus.client(name)
+        if name == STRATEGY_PLANE:
+            plane = build_strategy_plane(self.settings, bus, self.strategy())
+        elif name == ORDER_PLANE:
+            plane = build_order_plane(self.settings, bus, SystemClock())
+        else:
+            plane = self._data_plane(bus)
+        plane._records_between = 23
+        return plane
+
+    def _data_plane(self, bus) -> DataPlane:
+        snapshots = Snapshots(bus, SNAPSHOTS_TOPIC, DATA_PLANE)
+        body = snapshots.load()
+        state = DataState() if body is None else msgspec.msgpack.decode(body, type=DataState)
+        # Cut otherwise after each restart: how a run is cut changes nothing.
+        pieces = cut(self.run, np.random.default_rng(self.seed + state.read.last_sequence))
+        return DataPlane(
+            bus=bus, writer=MarketWriter(bus), snapshots=snapshots, feed=ListFeed(pieces, state.read.last_sequence),
+            gate=QualityGate(self.settings.universe(), self.settings.quality, {}), pace=Pace(None, SystemClock()),
+            clock=SystemClock(), records_between=23, state=state)
+
+    def go(self, schedule: np.random.Generator, kill: float) -> None:
+        """Step planes in random order; a plane that fails or is killed is built again."""
+        for _ in range(STEPS_MAX):
+            name = str(schedule.choice([DATA_PLANE, STRATEGY_PLANE, ORDER_PLANE]))
+            try:
+                plane = self.planes.get(name) or self.build(name)
+                self.planes[name] = plane
+                if not plane.done:
+                    plane.step()
+            except BusError:
+                self.planes.pop(name, None)
+            if schedule.random() < kill:
+                self.planes.pop(name, None)
+            if len(self.planes) == 3 and all(p.done for p in self.planes.values()):
+                return
+        raise AssertionError("the planes wait in a ring")
+
+    def reports(self) -> list[ExecutionReport]:
+        reader = TopicReader(
+            self.bus.client(), "orders.reports", values_of(Schema.REPORT, ExecutionReport), group="test")
+        found: list[ExecutionReport] = []
+        while received := reader.read(100):
+            for one in received:
+                if not found or one.value.sequence > found[-1].sequence:
+                    found.append(one.value)
+        return found
+
+    def expected(self) -> list[ExecutionReport]:
+        gate = QualityGate(self.settings.universe(), self.settings.quality, {})
+        return reference(self.settings, gate.check(self.run).passed, self.strategy())
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_undisturbed_planes_do_what_the_reference_does(seed):
+    world = World(seed, None)
+    world.go(np.random.default_rng(seed), kill=0.0)
+
+    assert world.reports() == world.expected()
+
+
+@pytest.mark.parametrize("seed", range(100, 160))
+def test_faults_kills_and_any_schedule_change_nothing(seed):
+    world = World(seed, Faults(seed, duplicate=0.1, delay=0.3, drop=0.03))
+    world.go(np.random.default_rng(seed), kill=0.02)
+
+    assert world.reports() == world.expected()
+    orders, strategy, data = (world.planes[name].state for name in (ORDER_PLANE, STRATEGY_PLANE, DATA_PLANE))
+    for tally in (orders.tally, strategy.tally):
+        assert (tally.records, tally.sequence_sum) == (data.published.records, data.published.sequence_sum)
+
+
+def test_the_market_is_busy_enough_to_prove_something():
+    reports = [report for seed in range(40) for report in World(seed, None).expected()]
+    kinds = {(r.exec_type.name, r.status.name) for r in reports}
+    assert len(reports) > 2_000
+    assert {"NEW", "TRADE", "CANCELED", "REPLACED", "REJECTED", "EXPIRED", "CANCEL_REJECTED"} == {k for k, _ in kinds}

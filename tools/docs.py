@@ -1,0 +1,137 @@
+"""Writes the parts of docs/ that are drawn from the code: `python tools/docs.py` (make docs); tests/repo checks them.
+
+A generated part stands between two HTML comments, so that the prose around it is kept.
+"""
+
+import re
+import sys
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from algotrade.domain import OrderStatus
+from algotrade.execution.order_state import TABLE
+from algotrade.strategy import STRATEGIES
+from algotrade.telemetry import METRICS
+from algotrade_runners.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def state_diagram() -> str:
+    """Return the order state table as a Mermaid diagram."""
+    lines = ["```mermaid", "stateDiagram-v2", "    [*] --> PENDING_NEW"]
+    for status, row in TABLE.items():
+        for following in dict.fromkeys(row.values()):
+            events = [event.name.lower() for event, target in row.items() if target is following]
+            if following is not status:
+                lines.append(f"    {status.name} --> {following.name}: {', '.join(events)}")
+    lines += [f"    {status.name} --> [*]" for status in OrderStatus if status.is_terminal]
+    return "\n".join([*lines, "```"])
+
+
+def configuration() -> str:
+    """Return a table per section of the configuration."""
+    parts = []
+    for field in msgspec.structs.fields(Settings):
+        struct = field.type
+        if field.name == "instruments":
+            continue
+        parts.append(f"### `[{field.name}]`\n\n{_prose(struct)}\n\n{_keys(struct)}")
+    parts += [
+        f"### `[strategy.parameters]` of `{d.name}`\n\n{_prose(d.parameters)}\n\n{_keys(d.parameters)}"
+        for d in STRATEGIES.values()]
+    return "\n\n".join(parts)
+
+
+def metrics() -> str:
+    """Return the table of metrics."""
+    rows = ["| metric | kind | labels | what |", "|---|---|---|---|"]
+    rows += [f"| `{m.name}` | {m.kind} | {', '.join(m.labels)} | {m.help} |" for m in METRICS.values()]
+    return "\n".join(rows)
+
+
+PARTS: dict[tuple[str, str], Callable[[], str]] = {
+    ("docs/ARCHITECTURE.md", "order states"): state_diagram,
+    ("docs/CONFIGURATION.md", "sections"): configuration,
+    ("docs/METRICS.md", "metrics"): metrics,
+}
+
+
+def rendered(name: str) -> str:
+    """Return document ``name`` with its generated parts as the code has them now."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    for (document, part), make in PARTS.items():
+        if document == name:
+            begin, end = f"<!-- generated: {part} -->", f"<!-- end: {part} -->"
+            pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+            text, count = pattern.subn(lambda _: f"{begin}\n{make()}\n{end}", text)  # noqa: B023 -- used at once
+            assert count == 1, f"{name} has {count} places for {part}"
+    return text
+
+
+def main() -> None:
+    """Write every document that has generated parts."""
+    for name in dict.fromkeys(document for document, _ in PARTS):
+        (ROOT / name).write_text(rendered(name), encoding="utf-8")
+        sys.stdout.write(f"{name}\n")
+
+
+def _prose(struct: Any) -> str:
+    """Return the struct's docstring without its list of fields, which becomes the table."""
+    paragraphs = re.split(r"\n\s*\n", _doc(struct))
+    return "\n\n".join(" ".join(p.split()) for p in paragraphs if not p.strip().startswith("``"))
+
+
+def _keys(struct: Any) -> str:
+    meanings = _meanings(_doc(struct))
+    rows = ["| key | default | meaning |", "|---|---|---|"]
+    for field in msgspec.structs.fields(struct):
+        required = field.default is msgspec.NODEFAULT and field.default_factory is msgspec.NODEFAULT
+        default = "required" if required else _shown(
+            field.default_factory() if field.default is msgspec.NODEFAULT else field.default)
+        rows.append(f"| `{field.name}` | {default} | {meanings.get(field.name, '')} |")
+    return "\n".join(rows)
+
+
+def _meanings(doc: str) -> dict[str, str]:
+    """Return field -> meaning from lines such as "``name``  what it means"; continuation lines are indented more."""
+    found: dict[str, str] = {}
+    names: list[str] = []
+    for line in doc.splitlines():
+        at = re.match(r"\s*((?:``\w+``,?\s*)+)\s(.*)$", line)
+        if at and line.lstrip().startswith("``"):
+            names = re.findall(r"``(\w+)``", at[1])
+            for name in names:
+                found[name] = at[2].strip(" :")
+        elif names and line.startswith("        "):
+            for name in names:
+                found[name] += " " + line.strip()
+        else:
+            names = []
+    return {name: text.replace("|", "\\|").replace("``", "`") for name, text in found.items()}
+
+
+def _doc(struct: Any) -> str:
+    doc = (struct.__doc__ or "").strip()
+    return re.sub(r"^ {4}", "", doc, flags=re.MULTILINE) if "\n" in doc else doc
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return f'`"{value}"`'
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, frozenset | tuple | dict):
+        return "none" if not value else f"`{value}`"
+    if isinstance(value, int | float | Decimal | date):
+        return f"`{value}`"
+    return f"`{value}`"
+
+
+if __name__ == "__main__":
+    main()
