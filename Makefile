@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 OUT ?= out/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint docs lock clean
+.PHONY: help venv demo test bench package lint docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,14 @@ lint: $(READY) ## style, types and the repository's own rules
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/repo
+
+bench: $(READY) ## measure, and print tables with medians beside what is asked (10 minutes, quiet machine)
+	$(BIN)/python -m tests.benchmarks.micro
+	$(BIN)/python -m tests.benchmarks.replay
+
+package: $(READY) ## a PEX per plane (Pants) and the wheel, in dist/
+	tools/pants package runners/algotrade_runners::
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 
 docs: $(READY) ## write the parts of docs/ that are drawn from the code
 	$(BIN)/python tools/docs.py

@@ -3,7 +3,7 @@
 import msgspec
 import numpy as np
 
-from algotrade.domain import MarketBatch, Records
+from algotrade.domain import MarketBatch, rows_to
 
 _WRAP = 2**64
 
@@ -35,13 +35,11 @@ class Tally(msgspec.Struct, kw_only=True):
 
 def up_to(batch: MarketBatch, sequence: int) -> MarketBatch:
     """Return the part of ``batch`` up to and including ``sequence``."""
-    return MarketBatch.of({kind: _up_to(array, sequence) for kind, array in batch.arrays().items()})
+    return MarketBatch.of({
+        kind: array[: rows_to(array, "sequence", sequence)] for kind, array in batch.arrays().items()})
 
 
 def last_sequence(batch: MarketBatch) -> int:
     """Return the highest sequence in ``batch``, 0 where it is empty."""
     return max((int(array["sequence"][-1]) for array in batch.arrays().values() if len(array)), default=0)
 
-
-def _up_to(array: Records, sequence: int) -> Records:
-    return array[: int(np.searchsorted(array["sequence"], sequence, side="right"))]

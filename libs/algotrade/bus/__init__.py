@@ -6,7 +6,7 @@ from algotrade.bus.market import MarketWriter
 from algotrade.bus.market_reader import MarketCursor, MarketReader
 from algotrade.bus.memory import Faults, MemoryBus
 from algotrade.bus.opening import local_folder, open_bus
-from algotrade.bus.output import RepeatingOutput
+from algotrade.bus.output import RepeatingOutput, flush_together
 from algotrade.bus.port import (
     PROMISE_END,
     PROMISE_NONE,
@@ -33,6 +33,6 @@ __all__ = [
     "LogShortened",
     "MarketCursor", "MarketReader", "MarketWriter", "MemoryBus", "Message", "Outgoing", "PositionGone", "Received",
     "RepeatingOutput", "Schema", "Snapshots", "Superseded", "Topic", "TopicFull", "TopicReader", "TopicUnknown",
-    "Undecodable", "decode", "encode", "encode_records", "encode_value", "local_folder", "open_bus",
+    "Undecodable", "decode", "encode", "encode_records", "encode_value", "flush_together", "local_folder", "open_bus",
     "values_of",
 ]

@@ -21,6 +21,9 @@ from algotrade.bus.seam import Seam
 
 FORMAT_NAME = "algotrade-local-bus"
 FORMAT_VERSION = 1
+REMOVED = f"{FORMAT_NAME} removed"
+"""Written into FORMAT before the rest is deleted: a removal that was killed half-way is finished by who comes next."""
+
 FORMAT_FILE = "FORMAT"
 BOARD_FILE = "board"
 BELLS_FOLDER = "bells"
@@ -33,11 +36,12 @@ _FORMAT_BYTES_MAX = 256
 class BusFolder:
     """An opened bus folder. ``create`` makes it, and its FORMAT, where there is none yet.
 
+    ``in_use`` marks it as in use until ``close`` or the end of this process, however it ends.
     Raises ``FormatUnsupported`` for a folder of another version, or of something else, and ``BusError`` for one that
     cannot be used.
     """
 
-    def __init__(self, path: Path, *, create: bool) -> None:
+    def __init__(self, path: Path, *, create: bool, in_use: bool = False) -> None:
         self.path = path
         self._seam = Seam(path)
         self._in_use_fd = -1
@@ -48,6 +52,8 @@ class BusFolder:
         try:
             with self.locked():
                 self._check_format(create=create)
+                if in_use:
+                    self._hold_in_use()
         except BaseException:
             self.close()
             raise
@@ -58,12 +64,14 @@ class BusFolder:
         with self._seam:
             fcntl.flock(self._fd, fcntl.LOCK_EX)
         try:
+            with self._seam:
+                if not self.path.exists() or self.path.stat().st_ino != os.fstat(self._fd).st_ino:
+                    raise BusError(f"{self.path} was removed meanwhile")
             yield
         finally:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
 
-    def hold_in_use(self) -> None:
-        """Mark the folder as in use until ``close`` or the end of this process, however it ends."""
+    def _hold_in_use(self) -> None:
         with self._seam:
             self._in_use_fd = os.open(self.path / FORMAT_FILE, os.O_RDONLY)
             fcntl.flock(self._in_use_fd, fcntl.LOCK_SH)
@@ -95,6 +103,25 @@ class BusFolder:
                 os.close(fd)
         self._fd = self._in_use_fd = -1
 
+    def clear(self) -> None:
+        """Delete everything but the folder itself, FORMAT last; the caller holds the folder.
+
+        Raises ``FormatUnsupported``, and deletes nothing, where something is in it that no bus has made.
+        """
+        with self._seam:
+            names = sorted(path.name for path in self.path.iterdir())
+            strange = [name for name in names if not _is_ours(name)]
+            if strange:
+                raise FormatUnsupported(
+                    f"{self.path} holds {', '.join(strange[:5])}, which no bus has made; not removed")
+            self._write_format(REMOVED)
+            shutil.rmtree(self.path / BELLS_FOLDER, ignore_errors=True)
+            for name in names:
+                if name not in {FORMAT_FILE, BELLS_FOLDER}:
+                    (self.path / name).unlink(missing_ok=True)
+            os.fsync(self._fd)
+            (self.path / FORMAT_FILE).unlink()
+
     def _check_format(self, *, create: bool) -> None:
         """Read FORMAT, or write it into an empty folder."""
         supported = f"{FORMAT_NAME} {FORMAT_VERSION}"
@@ -102,17 +129,22 @@ class BusFolder:
             present = sorted({path.name for path in self.path.iterdir()} - {FORMAT_FILE + NEW_SUFFIX})
             if FORMAT_FILE in present:
                 found = (self.path / FORMAT_FILE).read_bytes()[:_FORMAT_BYTES_MAX].decode(errors="replace").strip()
-                if found != supported:
+                if found == supported:
+                    return
+                if found != REMOVED:
                     raise FormatUnsupported(f"{self.path} has format {found!r}; supported: {supported!r}")
-                return
-            if present or not create:
+                self.clear()
+            elif present or not create:
                 raise FormatUnsupported(
                     f"{self.path} is no bus folder: without {FORMAT_FILE}, with {', '.join(present[:5]) or 'nothing'}; "
                     f"supported: a new or empty folder, or format {supported!r}")
-            with (self.path / (FORMAT_FILE + NEW_SUFFIX)).open("wb") as file:
-                file.write(f"{supported}\n".encode())
-                file.flush()
-                os.fsync(file.fileno())
+            self._write_format(supported)
+
+    def _write_format(self, text: str) -> None:
+        with (self.path / (FORMAT_FILE + NEW_SUFFIX)).open("wb") as file:
+            file.write(f"{text}\n".encode())
+            file.flush()
+            os.fsync(file.fileno())
         self.settle(FORMAT_FILE)
 
 
@@ -130,12 +162,9 @@ def remove_folder(path: Path) -> None:
         return
     folder = BusFolder(path, create=False)
     try:
-        with folder.locked(), folder.unused():
-            strange = sorted(file.name for file in path.iterdir() if not _is_ours(file.name))
-            if strange:
-                raise FormatUnsupported(f"{path} holds {', '.join(strange[:5])}, which no bus has made; not removed")
-            with Seam(path):
-                shutil.rmtree(path)
+        with folder.locked(), folder.unused(), Seam(path):
+            folder.clear()
+            path.rmdir()
     finally:
         folder.close()
 

@@ -16,7 +16,7 @@ import apsw
 from algotrade.bus.bell import Bells
 from algotrade.bus.board import Board
 from algotrade.bus.folder import BusFolder, remove_folder
-from algotrade.bus.logfile import SQLITE_VERSION_MIN, LogReader, LogWriter
+from algotrade.bus.logfile import SQLITE_VERSION_MIN, LogReader, LogWriter, TopicPart
 from algotrade.bus.port import PROMISE_NONE, BusError, Lease, Message, Outgoing
 from algotrade.bus.rules import by_partition, check_partition, check_position, check_writer, partition_of, topic_named
 from algotrade.bus.topics import DEAD_WRITER, TOPICS, Topic
@@ -45,14 +45,13 @@ class LocalBus:
         self._own_promises: dict[str, int] = {}
         self._seen_promises: dict[str, int] = {}
         self._hints = {(t.name, p): f"{_HINT}{t.name}/{p}" for t in topics.values() for p in range(t.partitions)}
-        self._folder = BusFolder(Path(folder), create=True)
+        self._folder = BusFolder(Path(folder), create=True, in_use=writer is not None)
         self._board: Board | None = None
         self._bells: Bells | None = None
         try:
             self._board = Board(self._folder)
             self._bells = Bells(self._folder, self._board, writer or "observer")
             if writer is not None:
-                self._folder.hold_in_use()
                 self._own_file(writer)
         except BaseException:
             self.close()
@@ -83,13 +82,24 @@ class LocalBus:
 
     def append(self, topic: str, messages: Sequence[Outgoing], *, lease: Lease | None = None) -> list[int]:
         """Append ``messages`` in one transaction; on return they survive as the topic's row says."""
-        row = topic_named(self._table, topic)
-        check_writer(row, self._writer)
-        if not messages:
-            return []
-        assert lease is None or topic_named(self._table, lease.topic).writer == row.writer, f"{lease} for {topic}"
-        positions = self._own_file(row.writer).append(row, by_partition(row, messages), messages, lease, self._limit)
-        self._ring()
+        return self.append_all([(topic, messages)], lease=lease)[0]
+
+    def append_all(self, appends: Sequence[tuple[str, Sequence[Outgoing]]], *, lease: Lease | None = None,
+                   promises: Mapping[str, int] | None = None) -> list[list[int]]:
+        """Append to several topics in one transaction, flushed if one of them is to be; then promise, then ring."""
+        parts = []
+        for topic, messages in appends:
+            row = topic_named(self._table, topic)
+            check_writer(row, self._writer)
+            assert lease is None or topic_named(self._table, lease.topic).writer == row.writer, f"{lease} for {topic}"
+            parts.append(TopicPart(row, by_partition(row, messages), messages))
+        positions: list[list[int]] = [[] for _ in parts]
+        if any(part.messages for part in parts):
+            (writer,) = {part.topic.writer for part in parts}
+            positions = self._own_file(writer).append(parts, lease, self._limit)
+        raised = self._raise(promises or {})
+        if raised or any(positions):
+            self._ring()
         return positions
 
     def read(self, topic: str, position: int, *, messages_max: int, partition: int = 0) -> list[Message]:
@@ -159,15 +169,23 @@ class LocalBus:
         A name has one promising process. Should a predecessor of it still be alive, it could undo a raise between two
         of its instructions; no reader sees that, because what it has seen of a promise never falls.
         """
-        assert not name.startswith(_HINT), f"promise name {name!r}"
-        assert value >= self._own_promises.get(name, PROMISE_NONE), f"promise {name} lowered to {value}"
-        self._own_promises[name] = value
-        board = self._opened_board
-        if value > board.get(name):
-            # After the hints and commits of everything appended before; see the board on memory order.
-            board.fence()
-            board.set(name, value)
+        if self._raise({name: value}):
             self._ring()
+
+    def _raise(self, promises: Mapping[str, int]) -> bool:
+        """Raise promises on the board; tell whether any of them is new to others."""
+        raised = False
+        board = self._opened_board
+        for name, value in promises.items():
+            assert not name.startswith(_HINT), f"promise name {name!r}"
+            assert value >= self._own_promises.get(name, PROMISE_NONE), f"promise {name} lowered to {value}"
+            self._own_promises[name] = value
+            if value > board.get(name):
+                # After the hints and commits of everything appended before; see the board on memory order.
+                board.fence()
+                board.set(name, value)
+                raised = True
+        return raised
 
     def promised(self, name: str) -> int:
         """Return a promise; what was appended before it is found by every read that follows."""

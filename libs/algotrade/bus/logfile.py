@@ -42,6 +42,9 @@ BUSY_MS_MAX = 5_000
 """Longest wait for another process that writes the same file: two planes of one name, or a dead letter."""
 
 CHECKPOINT_PAGES = 1_000
+READER_CACHE_KIB = 256
+"""A reader goes through a log once, so pages that it has seen are of no use to it."""
+
 JOURNAL_BYTES_MAX = 16 << 20
 _ENDS_PER_READ = 256
 
@@ -92,6 +95,7 @@ class LogReader:
 
     def _prepare(self) -> None:
         self._rows("PRAGMA query_only = ON")
+        self._rows(f"PRAGMA cache_size = -{READER_CACHE_KIB}")
         self._rows("PRAGMA wal_autocheckpoint = 0")
         self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
 
@@ -164,6 +168,14 @@ class _Statements:
             "key BLOB NOT NULL, value BLOB NOT NULL) STRICT")
 
 
+class TopicPart(msgspec.Struct, frozen=True):
+    """What one append brings to one topic: ``rows`` are the indices of ``messages`` by partition."""
+
+    topic: Topic
+    rows: Mapping[int, Sequence[int]]
+    messages: Sequence[Outgoing]
+
+
 class LogWriter(LogReader):
     """A file opened by the process that writes it; made, complete, where it is missing.
 
@@ -192,21 +204,22 @@ class LogWriter(LogReader):
                        "secure_delete = OFF"):
             self._rows(f"PRAGMA {pragma}")
 
-    def append(self, topic: Topic, parts: Mapping[int, Sequence[int]], messages: Sequence[Outgoing],
-               lease: Lease | None, limit: Callable[[str, int], int]) -> list[int]:
-        """Append ``messages``, whose indices by partition are ``parts``, in one transaction; return their positions.
+    def append(self, parts: Sequence["TopicPart"], lease: Lease | None,
+               limit: Callable[[str, int], int]) -> list[list[int]]:
+        """Append every part in one transaction, flushed if one of the topics is to be; return the positions by part.
 
         ``limit(topic, partition)`` tells below which position its named readers have committed; asked when room is
         short.
         """
-        positions = [0] * len(messages)
-        with self._transaction(durable=topic.durable):
+        positions = [[0] * len(part.messages) for part in parts]
+        with self._transaction(durable=any(part.topic.durable and part.messages for part in parts)):
             if lease is not None:
                 self._check_lease(lease)
-            for partition, rows in parts.items():
-                first = self._append(topic, partition, [messages[i] for i in rows], limit)
-                for i, row in enumerate(rows):
-                    positions[row] = first + i
+            for part, places in zip(parts, positions, strict=True):
+                for partition, rows in part.rows.items():
+                    first = self._append(part.topic, partition, [part.messages[i] for i in rows], limit)
+                    for i, row in enumerate(rows):
+                        places[row] = first + i
         return positions
 
     def _append(self, topic: Topic, partition: int, messages: Sequence[Outgoing],

@@ -5,7 +5,7 @@ ones too: every record with sequence <= n of this partition has been appended. A
 partitions can put the run together again (``market_reader``) without waiting for a record that may never come.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -18,8 +18,8 @@ from algotrade.domain.market import Kind, MarketBatch, Records
 
 MARKET_TOPICS: dict[Kind, str] = {Kind.QUOTE: MARKET_QUOTES, Kind.TRADE: MARKET_TRADES, Kind.BAR: MARKET_BARS}
 
-RECORDS_MAX = 4096
-"""Records in one message: some 256 KiB, behind which larger ones are hardly faster."""
+RECORDS_MAX = 2048
+"""Records in one message: some 128 KiB, behind which larger ones are hardly faster."""
 
 MESSAGES_PER_APPEND_MAX = 16
 """Bounds what one append asks of retention at once."""
@@ -93,9 +93,17 @@ class MarketWriter:
         last = max((int(array["sequence"][-1]) for _, array in filled), default=PROMISE_NONE)
         through = last if through is None else through
         assert last <= through < PROMISE_END, f"batch goes to sequence {last}, promised is {through}"
-        for kind, array in filled:
-            self._append_kind(kind, array, origin_time_ns)
-        self._promise(through)
+        parts = [part for kind, array in filled for part in self._parts(kind, array, origin_time_ns)]
+        for start in range(0, max(1, len(parts)), MESSAGES_PER_APPEND_MAX):
+            some = parts[start:start + MESSAGES_PER_APPEND_MAX]
+            by_topic: dict[str, list[Outgoing]] = {}
+            for part in some:
+                by_topic.setdefault(part.lane.topic, []).append(part.message)
+            is_last = start + MESSAGES_PER_APPEND_MAX >= len(parts)
+            self._bus.append_all(list(by_topic.items()), promises=self._promises(through) if is_last else None)
+            for part in some:
+                self._last[part.lane] = part.last_sequence
+        self._promised = max(self._promised, through)
 
     def quarantine(self, batch: MarketBatch, *, origin_time_ns: int = 0) -> None:
         """Append records that the quality gate kept back to their own topic; nothing is promised of it."""
@@ -113,32 +121,35 @@ class MarketWriter:
 
     def finish(self) -> None:
         """Promise that nothing more will come, on any partition."""
-        self._promise(PROMISE_END)
+        self._bus.append_all([], promises=self._promises(PROMISE_END))
+        self._promised = PROMISE_END
 
-    def _append_kind(self, kind: Kind, array: Records, origin_time_ns: int) -> None:
+    def _parts(self, kind: Kind, array: Records, origin_time_ns: int) -> Iterator["_Part"]:
+        """Yield the messages that carry what of ``array`` its partitions do not have yet, in order."""
         assert rises(array["sequence"]), f"sequences of {kind.name} do not rise"
         for partition, rows in self._partitions[kind].split(array):
             lane = Lane(kind, partition)
             fresh = above(rows, self._last[lane])
             self.repeated += len(rows) - len(fresh)
-            pieces = self._pieces(fresh)
-            for start in range(0, len(pieces), MESSAGES_PER_APPEND_MAX):
-                some = pieces[start:start + MESSAGES_PER_APPEND_MAX]
-                self._bus.append(lane.topic, [
-                    Outgoing(instrument_key(int(piece["instrument"][0])), encode_records(kind, piece, origin_time_ns))
-                    for piece in some
-                ])
-                self._last[lane] = int(some[-1]["sequence"][-1])
+            for piece in self._pieces(fresh):
+                message = Outgoing(
+                    instrument_key(int(piece["instrument"][0])), encode_records(kind, piece, origin_time_ns))
+                yield _Part(lane, int(piece["sequence"][-1]), message)
 
     def _pieces(self, array: Records) -> Sequence[Records]:
         return [array[i:i + self._records_max] for i in range(0, len(array), self._records_max)]
 
-    def _promise(self, value: int) -> None:
+    def _promises(self, value: int) -> dict[str, int]:
         # After a restart a predecessor may have promised more: that holds, and the bus keeps it.
-        if value > self._promised:
-            self._promised = value
-            for lane in self._last:
-                self._bus.promise(lane.promise, value)
+        return {lane.promise: value for lane in self._last} if value > self._promised else {}
+
+
+class _Part(msgspec.Struct, frozen=True, gc=False):
+    """One message for one topic partition."""
+
+    lane: Lane
+    last_sequence: int
+    message: Outgoing
 
 
 class _PartitionTable:

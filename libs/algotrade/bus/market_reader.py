@@ -16,13 +16,14 @@ from algotrade.bus.codec import Frame, Undecodable, records_of
 from algotrade.bus.market import Lane, above, market_lanes, rises, sequence_at
 from algotrade.bus.port import PROMISE_END, Bus, PositionGone
 from algotrade.bus.reader import TopicReader
-from algotrade.domain.market import Kind, MarketBatch, Records, no_records
+from algotrade.domain.market import Kind, MarketBatch, Records, joined, no_records, rows_to
 
 RECORDS_BUFFERED_MAX = 1 << 18
 """Records held back by default: read, but behind what every partition is known to have reached."""
 
-MESSAGES_PER_READ_MAX = 16
-"""Messages of one look at one partition; the buffer may exceed its bound by what they hold."""
+MESSAGES_PER_READ_MAX = 4
+"""Messages of one look at one partition; the buffer may exceed its bound by what they hold. Some 512 KiB: larger looks
+are no faster, and what they hold would leave the processor's cache before it is used."""
 
 
 class LogPosition(msgspec.Struct, frozen=True):
@@ -72,9 +73,10 @@ class MarketReader:
 
     def poll(self) -> MarketBatch | None:
         """Read on without blocking; return what is available now, or None: then wait for the bus."""
-        # Once around is enough as soon as something is available. With nothing, the caller is going to sleep, so every
-        # lane must have been read to its end first: the bell for what is there already has been drained.
-        while self._look() and not self._has_available():
+        # What is available is handed out before more is read: it can be handled now, and a consumer that has to wait
+        # with it in hand gains nothing by more. With nothing, the caller is going to sleep, so every lane must have
+        # been read to its end first: the bell for what is there already has been drained.
+        while not self._has_available() and self._look():
             pass
         return self.available() if self._has_available() else None
 
@@ -93,7 +95,10 @@ class MarketReader:
             f"consumed {sequence}; handled are {self._sequence}, available {self.frontier}")
         assert sequence < PROMISE_END, "consume the last record's sequence, not the end's"
         self._sequence = sequence
-        self._batch = None
+        if self._batch is not None:
+            # A slice, not a new merge: a consumer that stops often consumes little at a time.
+            self._batch = MarketBatch.of({
+                kind: array[_count_to(array, sequence):] for kind, array in self._batch.arrays().items()})
         for lane in self._lanes:
             lane.drop_to(sequence)
 
@@ -243,17 +248,17 @@ class _Held:
 
 
 def _count_to(array: Records, sequence: int) -> int:
-    return int(np.searchsorted(array["sequence"], sequence, side="right"))
+    return rows_to(array, "sequence", sequence)
 
 
 def _merged(kind: Kind, arrays: list[Records]) -> Records:
     """Return one array in sequence order; a single one is not copied."""
     if len(arrays) <= 1:
         return arrays[0] if arrays else no_records(kind)
-    joined = np.concatenate(arrays)
-    if rises(joined["sequence"]):
-        return joined
-    return joined[np.argsort(joined["sequence"], kind="stable")]
+    run = joined(arrays)
+    if rises(run["sequence"]):
+        return run
+    return run.take(np.argsort(run["sequence"], kind="stable"))
 
 
 def _rising_records(kind: Kind) -> Callable[[Frame], Records]:

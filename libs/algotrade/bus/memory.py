@@ -96,17 +96,26 @@ class MemoryBus:
         self._events += 1
         return self._events
 
-    def store(self, topic: Topic, messages: Sequence[Outgoing]) -> list[int]:
-        """Append ``messages``, all or none, with retention and faults; return their positions."""
-        parts = by_partition(topic, messages)
-        if self.faults is not None:
-            parts = {p: [i for i in rows for _ in range(self.faults.copies())] for p, rows in parts.items()}
-        drops = {p: self._room(topic, p, sum(size_bytes(messages[i]) for i in rows)) for p, rows in parts.items()}
-        positions = [0] * len(messages)
+    def store(self, appends: Sequence[tuple[Topic, Sequence[Outgoing]]]) -> list[list[int]]:
+        """Append to every topic, all or none, with retention and faults; return the positions by topic."""
+        parts = [(topic, messages, self._copied(by_partition(topic, messages))) for topic, messages in appends]
+        drops = {
+            (topic.name, p): self._room(topic, p, sum(size_bytes(messages[i]) for i in rows))
+            for topic, messages, by_p in parts for p, rows in by_p.items()}
+        for key, count in drops.items():
+            self.logs[key].drop(count)
         event = self.next_event()
+        return [self._store(topic, messages, rows, event) for topic, messages, rows in parts]
+
+    def _copied(self, parts: dict[int, list[int]]) -> dict[int, list[int]]:
+        if self.faults is None:
+            return parts
+        return {p: [i for i in rows for _ in range(self.faults.copies())] for p, rows in parts.items()}
+
+    def _store(self, topic: Topic, messages: Sequence[Outgoing], parts: dict[int, list[int]], event: int) -> list[int]:
+        positions = [0] * len(messages)
         for partition, rows in parts.items():
             log = self.logs[topic.name, partition]
-            log.drop(drops[partition])
             for i in rows:
                 # Of two copies, the later position is the one that was acknowledged.
                 positions[i] = log.following
@@ -154,15 +163,24 @@ class MemoryClient:
 
     def append(self, topic: str, messages: Sequence[Outgoing], *, lease: Lease | None = None) -> list[int]:
         """Append ``messages``, all or none."""
-        row = topic_named(self._shared.table, topic)
-        check_writer(row, self._writer)
-        if not messages:
-            return []
-        if lease is not None:
-            self._check_lease(row, lease)
-        if self._shared.faults is not None and self._shared.faults.drops():
-            raise BusError(f"{topic}: the append was lost, as the seed has it")
-        return self._shared.store(row, messages)
+        return self.append_all([(topic, messages)], lease=lease)[0]
+
+    def append_all(self, appends: Sequence[tuple[str, Sequence[Outgoing]]], *, lease: Lease | None = None,
+                   promises: Mapping[str, int] | None = None) -> list[list[int]]:
+        """Append to several topics, all or none, then promise."""
+        rows = [(topic_named(self._shared.table, topic), messages) for topic, messages in appends]
+        positions: list[list[int]] = [[] for _ in rows]
+        for row, _ in rows:
+            check_writer(row, self._writer)
+            if lease is not None:
+                self._check_lease(row, lease)
+        if any(messages for _, messages in rows):
+            if self._shared.faults is not None and self._shared.faults.drops():
+                raise BusError(f"{', '.join(t for t, _ in appends)}: the append was lost, as the seed has it")
+            positions = self._shared.store(rows)
+        for name, value in (promises or {}).items():
+            self.promise(name, value)
+        return positions
 
     def _check_lease(self, topic: Topic, lease: Lease) -> None:
         assert topic_named(self._shared.table, lease.topic).writer == topic.writer, f"{lease} for {topic.name}"

@@ -7,6 +7,7 @@ goes out.
 """
 
 from collections import deque
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -59,17 +60,29 @@ class RepeatingOutput:
         Raises what ``Bus.append`` raises, and keeps what was sent: call it again. Whether the failed append was kept
         after all does not matter, because the log is then looked at first.
         """
+        flush_together(self._bus, [self], lease)
+
+    def unlogged(self) -> list[Outgoing]:
+        """Compare what was sent with the log; return what the log does not have, to be appended by the caller."""
         while self._pending and (message := self._next_logged()) is not None:
             self._compare(message)
-        if not self._pending:
-            return
-        self._exhausted = False
-        positions = self._bus.append(self._topic, list(self._pending), lease=lease)
-        self._exhausted = True
-        self._position = positions[-1] + 1
-        self._previous = self._pending[-1]
-        self.appended += len(self._pending)
-        self._pending.clear()
+        # Until the append is acknowledged the log may or may not have it.
+        self._exhausted = self._exhausted and not self._pending
+        return list(self._pending)
+
+    def appended_at(self, positions: list[int]) -> None:
+        """Note that what ``unlogged`` returned was appended."""
+        if positions:
+            self._exhausted = True
+            self._position = positions[-1] + 1
+            self._previous = self._pending[-1]
+            self.appended += len(self._pending)
+            self._pending.clear()
+
+    @property
+    def topic(self) -> str:
+        """Return the topic's name."""
+        return self._topic
 
     def _next_logged(self) -> Message | None:
         """Return the next message of the log that is not behind us, None once there is no more."""
@@ -110,6 +123,18 @@ class RepeatingOutput:
             # Nobody else writes here: the log itself is damaged, and what it would witness is unknown.
             raise BusError(f"{self._topic} position {position} does not decode: {error}") from error
         return frame.schema, frame.version, frame.body
+
+
+def flush_together(bus: Bus, outputs: Sequence[RepeatingOutput], lease: Lease | None = None,
+                   promises: Mapping[str, int] | None = None) -> None:
+    """Flush ``outputs`` of one plane with one flush of the disk, in the order of cause and effect, then promise."""
+    unlogged = [(output, output.unlogged()) for output in outputs]
+    some = [(output, messages) for output, messages in unlogged if messages]
+    if some or promises:
+        appended = bus.append_all([(output.topic, messages) for output, messages in some], lease=lease,
+                                  promises=promises)
+        for (output, _), positions in zip(some, appended, strict=True):
+            output.appended_at(positions)
 
 
 def _shown(content: tuple[bytes, tuple[Schema, int, memoryview]]) -> str:

@@ -97,6 +97,16 @@ class Bus(Protocol):
         """
         ...
 
+    def append_all(self, appends: Sequence[tuple[str, Sequence[Outgoing]]], *, lease: Lease | None = None,
+                   promises: Mapping[str, int] | None = None) -> list[list[int]]:
+        """Append to several topics that one plane writes, flushed together; return the positions topic by topic.
+
+        Then raise ``promises``, as ``promise`` does, and wake readers once for all of it. Bodies with transactions
+        (local, memory) append all or none. On others a crash may leave the first ones only, in the order given, so the
+        order is that of cause and effect. Raises as ``append``.
+        """
+        ...
+
     def read(self, topic: str, position: int, *, messages_max: int, partition: int = 0) -> list[Message]:
         """Return up to ``messages_max`` messages from ``position`` on, at once; an empty list only when there are none.
 

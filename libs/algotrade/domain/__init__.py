@@ -14,7 +14,10 @@ from algotrade.domain.market import (
     Kind,
     MarketBatch,
     Records,
+    joined,
     no_records,
+    read_only,
+    rows_to,
 )
 from algotrade.domain.order import (
     CancelOrder,
@@ -37,5 +40,5 @@ __all__ = [
     "Instrument", "InstrumentError", "Instruments", "IntentId", "Kind", "MarketBatch",
     "NewOrder", "Order", "OrderIntent", "OrderStatus", "OrderType", "Position", "Records",
     "ReplaceOrder", "Sessions", "Side", "SimulatedClock", "SystemClock", "TimeInForce",
-    "fold", "no_records", "report_records",
+    "fold", "joined", "no_records", "read_only", "report_records", "rows_to",
 ]

@@ -12,7 +12,8 @@ Prices are float64 in the instrument's currency, sizes float64 in units of the i
 The layout version stands in every message's header: a reader accepts the current version and the one before.
 """
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from enum import IntEnum, IntFlag
 
 import msgspec
@@ -93,6 +94,32 @@ assert [LAYOUTS[k].itemsize for k in Kind] == [64, 48, 80], "a changed layout ne
 def no_records(kind: Kind) -> Records:
     """Return an empty array of ``kind``'s layout."""
     return np.empty(0, dtype=LAYOUTS[kind])
+
+
+def joined(parts: Sequence[Records]) -> Records:
+    """Return the records of ``parts``, all of one layout, one part after the other; a single part is not copied."""
+    if len(parts) == 1:
+        return parts[0]
+    # As plain bytes, which numpy joins ten times as fast as fields.
+    layout = parts[0].dtype
+    whole: Records = np.concatenate([part.view(f"V{layout.itemsize}") for part in parts]).view(layout)
+    return whole
+
+
+def read_only(records: Records) -> Records:
+    """Return ``records`` as a read-only contiguous view: one type, so that one machine code serves every source."""
+    if records.flags.writeable or not records.flags.c_contiguous:
+        records = np.ascontiguousarray(records).view()
+        records.flags.writeable = False
+    return records
+
+
+def rows_to(records: Records, field: str, value: int) -> int:
+    """Return how many of ``records`` come before the first whose ``field`` is above ``value``; the field never falls.
+
+    By bisection of the rows themselves: numpy's own search would first copy the whole field out of them.
+    """
+    return bisect_right(records[field], value)
 
 
 class MarketBatch(msgspec.Struct, frozen=True, kw_only=True):

@@ -59,6 +59,15 @@ class Broker(Protocol):
     A command returns when it was handed over; its outcome is only ever an event. Events come in the broker's order.
     """
 
+    @property
+    def acts_outside(self) -> bool:
+        """Tell whether a command has an effect outside this process as soon as it is handed over.
+
+        Then its journal entry must be durable before. What a broker inside this process does leaves it with the
+        reports, and the entry may be made durable together with them.
+        """
+        ...
+
     def send(self, command: Command) -> None:
         """Hand ``command`` to the broker."""
         ...

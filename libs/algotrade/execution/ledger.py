@@ -7,7 +7,7 @@ import msgspec
 
 from algotrade.domain import Fill, Instruments, Position
 
-EXECUTIONS_REMEMBERED = 1_024
+EXECUTIONS_REMEMBERED = 512
 """Execution ids kept against duplicates. A broker repeats an execution within a session's reports, not years later."""
 
 

@@ -11,11 +11,13 @@ from algotrade.domain import (
     ExecType,
     Instruments,
     IntentId,
+    Kind,
     MarketBatch,
     NewOrder,
     Records,
     Sessions,
     TimeInForce,
+    read_only,
 )
 from algotrade.domain.session import ALWAYS_OPEN, NEVER_NS
 from algotrade.execution.broker import BrokerEvent, Cancel, Command, Place, Replace
@@ -72,6 +74,13 @@ class SimulatedBroker:
         self._events = np.zeros(2 * working_orders_max, dtype=EVENT)
         self._accounts: dict[int, _Account] = {}
         self._told: list[BrokerEvent] = []
+        # Compiles the kernel, so that no record pays for it.
+        self.advance(MarketBatch.of({}), np.zeros(len(Kind), dtype=np.int64), 0)
+
+    @property
+    def acts_outside(self) -> bool:
+        """Return False: what happens here is known outside only by the reports that are published of it."""
+        return False
 
     @property
     def counters(self) -> Records:
@@ -104,7 +113,8 @@ class SimulatedBroker:
         ``at``, shape (3,) int64, is moved on in place. True where an order was moved: ``events`` tells, and there may
         be more to pass.
         """
-        n = walk(batch.quotes, batch.trades, batch.bars, at, before_ns, self._marks, self._scales, self._source,
+        quotes, trades, bars = (read_only(array) for array in batch.arrays().values())
+        n = walk(quotes, trades, bars, at, before_ns, self._marks, self._scales, self._source,
                  self._venue, self._working, self._model, self._events)
         for row in self._events[:n]:
             self._tell(row)

@@ -33,6 +33,11 @@ class Pace:
         self._start: tuple[int, int] | None = None
         """Event time and monotonic time of the first record, ns."""
 
+    @property
+    def is_paced(self) -> bool:
+        """Tell whether records ever have to wait."""
+        return self._factor is not None
+
     def cut(self, batch: MarketBatch) -> Paced:
         """Return which records of ``batch`` are due now, which are not, and how long until the next one is."""
         nothing = MarketBatch.of({})

@@ -35,7 +35,7 @@ import numpy as np
 import numpy.typing as npt
 
 from algotrade.domain.instrument import Instruments
-from algotrade.domain.market import QUARANTINE, Flag, Kind, MarketBatch, Records
+from algotrade.domain.market import QUARANTINE, Flag, Kind, MarketBatch, Records, no_records
 from algotrade.domain.session import Sessions
 from algotrade.feeds.port import FeedError
 from algotrade.feeds.quality_kernels import (
@@ -104,6 +104,9 @@ class QualityGate:
         """How many records got each flag, shape (kinds, bits of ``Flag``)."""
         self.record_counts: npt.NDArray[np.int64] = np.zeros((len(Kind), 2), np.int64)
         """How many records passed and were quarantined, shape (kinds, 2)."""
+        for kind in Kind:
+            # Compiles the kernel, so that no record pays for it.
+            self._judge(kind, no_records(kind), np.empty(0, np.int64))
 
     def check(self, batch: MarketBatch) -> Verdict:
         """Return the records of ``batch`` with their flags set, apart by verdict; ``batch`` itself stays as it is."""
@@ -138,17 +141,20 @@ class QualityGate:
     def _check(self, kind: Kind, records: Records) -> tuple[Records, Records]:
         # As plain bytes, which numpy copies three times as fast as fields.
         records = records.view(f"V{records.dtype.itemsize}").copy().view(records.dtype)
-        rules = self._rules
-        _KERNELS[kind](
-            records, self._calendar.keys(kind, records), self._memory[kind], self.flag_counts[kind],
-            rules.stale_after_ns, rules.jump_floor_bps / 1e4, float(rules.jump_multiple),
-            1.0 / rules.jump_memory_records, rules.jump_initial_bps / 1e4, rules.jump_confirm_records)
+        self._judge(kind, records, self._calendar.keys(kind, records))
         held = (records["flags"] & int(QUARANTINE)) != 0
         count = int(np.count_nonzero(held))
         self.record_counts[kind] += (len(records) - count, count)
         if not count:
             return records, records[:0]
         return records.take(np.flatnonzero(~held)), records.take(np.flatnonzero(held))
+
+    def _judge(self, kind: Kind, records: Records, keys: npt.NDArray[np.int64]) -> None:
+        rules = self._rules
+        _KERNELS[kind](
+            records, keys, self._memory[kind], self.flag_counts[kind],
+            rules.stale_after_ns, rules.jump_floor_bps / 1e4, float(rules.jump_multiple),
+            1.0 / rules.jump_memory_records, rules.jump_initial_bps / 1e4, rules.jump_confirm_records)
 
 
 class _Calendar:

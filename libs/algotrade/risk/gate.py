@@ -78,6 +78,8 @@ class Gate:
             if symbol not in {i.symbol for i in instruments}:
                 raise LimitsError(f"restricted names {symbol!r}; allowed: {[i.symbol for i in instruments]}")
             self._book["restricted"][instruments.by_symbol(symbol).id] = 1
+        # Compiles the kernel, so that no order pays for it; nothing is priced yet, so nothing can pass.
+        self._check(0, 0, Side.BUY, 1, OrderType.MARKET, NO_PRICE, NO_PRICE)
 
     def check(self, order: NewOrder, now_ns: int) -> Verdict:
         """Return ``Approved``, or ``Refused`` with the first reason that stands against ``order`` at ``now_ns``.
@@ -93,10 +95,7 @@ class Gate:
         lots = instrument.quantity_to_lots(order.quantity)
         limit_ticks = NO_PRICE if order.limit_price is None else instrument.price_to_ticks(order.limit_price)
         stop_ticks = NO_PRICE if order.stop_price is None else instrument.price_to_ticks(order.stop_price)
-        reason = check_order(
-            self._limits, self._book, self.marks, self._scales, self._recent_ns[self._oldest], self._working_orders,
-            now_ns, instrument.id, int(order.side), lots, int(order.order_type), limit_ticks, stop_ticks,
-        )
+        reason = self._check(now_ns, instrument.id, order.side, lots, order.order_type, limit_ticks, stop_ticks)
         if reason != Reason.PASSED:
             return Refused(Reason(reason))
         self._recent_ns[self._oldest] = now_ns
@@ -104,6 +103,12 @@ class Gate:
         self._checks += 1
         return Approved(intent=order, check_id=self._checks, lots=lots, limit_ticks=limit_ticks,
                         stop_ticks=stop_ticks, seal=_SEAL)
+
+    def _check(self, now_ns: int, instrument: int, side: Side, lots: int, order_type: OrderType, limit_ticks: int,
+               stop_ticks: int) -> int:
+        return check_order(
+            self._limits, self._book, self.marks, self._scales, self._recent_ns[self._oldest], self._working_orders,
+            now_ns, instrument, int(side), lots, int(order_type), limit_ticks, stop_ticks)
 
     def reserve(self, instrument: int, side: Side, lots: int, *, orders: int) -> None:
         """Count ``lots`` (negative: no longer) as working on ``side``, and ``orders`` more or fewer open orders."""

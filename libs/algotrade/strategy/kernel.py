@@ -8,7 +8,7 @@ import numpy as np
 
 from algotrade.domain.execution import REPORT, ExecutionReport, report_records
 from algotrade.domain.instrument import Instruments
-from algotrade.domain.market import LAYOUTS, Kind, Record, Records, no_records
+from algotrade.domain.market import LAYOUTS, Kind, Record, Records, no_records, read_only
 from algotrade.domain.order import CancelOrder, IntentId, OrderIntent, OrderType, ReplaceOrder, Side, TimeInForce
 from algotrade.strategy.bounds import first_foreign
 from algotrade.strategy.definition import KernelStrategy
@@ -49,7 +49,7 @@ class KernelRunner:
             layout=_digest(self._state.dtype.descr, self._state.shape),
             parameters=_digest(self._params.dtype.descr, self._params.tobytes()),
         )
-        self.advance(definition.kind, no_records(definition.kind))
+        self._advance_chunk(read_only(no_records(definition.kind)))
         definition.fold(self._params, self._state, np.empty(0, dtype=REPORT))
 
     @property
@@ -66,9 +66,7 @@ class KernelRunner:
         """Consume up to and including the first record that bears intents (``Runnable.advance``)."""
         assert kind == self._definition.kind, f"{self.name} consumes {self._definition.kind!r}, not {kind!r}"
         assert records.dtype == LAYOUTS[kind], f"records of {kind!r} have layout {records.dtype}"
-        records = _read_only(records)
-        foreign = first_foreign(records, len(self._instruments))
-        assert foreign < 0, f"record {records[foreign]} is of none of {len(self._instruments)} instruments"
+        records = read_only(records)
         consumed = 0
         while consumed < len(records):
             more, intents = self._advance_chunk(records[consumed : consumed + CHUNK_RECORDS_MAX])
@@ -97,6 +95,8 @@ class KernelRunner:
 
     def _advance_chunk(self, records: Records) -> tuple[int, list[OrderIntent]]:
         total = len(records)
+        foreign = first_foreign(records, len(self._instruments))
+        assert foreign < 0, f"record {records[foreign]} is of none of {len(self._instruments)} instruments"
         if total > 1:
             np.copyto(self._state_before, self._state_bytes)
         count = self._definition.step(self._params, self._state, records, self._intents)
@@ -154,14 +154,6 @@ class KernelRunner:
             target=target, quantity=units, limit_price=on_tick(instrument, limit_price),
             stop_price=on_tick(instrument, stop_price),
         )
-
-
-def _read_only(records: Records) -> Records:
-    """Return ``records`` as a read-only contiguous view: one type, so that one machine code serves every source."""
-    if records.flags.writeable or not records.flags.c_contiguous:
-        records = np.ascontiguousarray(records).view()
-        records.flags.writeable = False
-    return records
 
 
 def _digest(*facts: object) -> str:

@@ -1,6 +1,7 @@
 """Every metric of the system, in one table: name, kind, unit, help. What is not here cannot be exported."""
 
 import bisect
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, TypeAlias
 
@@ -22,8 +23,8 @@ class Metric(msgspec.Struct, frozen=True):
     labels: Labels = ()
 
 
-LATENCY_BOUNDS_SECONDS = tuple(50e-6 * 2**i for i in range(18))
-"""Upper bounds of latency buckets: 50 us doubling to 6.6 s."""
+LATENCY_BOUNDS_SECONDS = tuple(50e-6 * 2 ** (i / 2) for i in range(36))
+"""Upper bounds of latency buckets: from 50 us to 9 s, each 1.41 times the one before."""
 
 METRICS: dict[str, Metric] = {m.name: m for m in (
     Metric("algotrade_records_read_total", "counter", "records", "Market records read from the feed, by kind",
@@ -67,6 +68,16 @@ class Histogram:
         """Count ``value``, in the metric's unit."""
         self.counts[bisect.bisect_left(self.bounds, value)] += 1
         self.total += value
+
+    def quantile(self, share: float) -> float:
+        """Return the value below which ``share`` of the observations lie, interpolated in its bucket; NaN for none."""
+        wanted = share * sum(self.counts)
+        seen, lower = 0, 0.0
+        for bound, count in zip([*self.bounds, math.inf], self.counts, strict=True):
+            if count and seen + count >= wanted:
+                return bound if math.isinf(bound) else lower + (bound - lower) * (wanted - seen) / count
+            seen, lower = seen + count, bound
+        return math.nan
 
     def cumulative(self) -> list[tuple[str, float]]:
         """Return (upper bound, count of values up to it), as Prometheus wants them."""

@@ -37,7 +37,9 @@ class TelemetryServer:
             ) from error
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, name="telemetry", daemon=True)
+        # The interval bounds how long `close` takes.
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="telemetry", daemon=True)
         self._thread.start()
 
     def close(self) -> None:

@@ -22,6 +22,7 @@ from algotrade.backtest.statistics import Statistics, statistics_of
 from algotrade.config import config_hash, convert
 from algotrade.domain import Instruments
 from algotrade.strategy import definition_of
+from algotrade.telemetry.metrics import Histogram
 from algotrade_runners.cli.outcome import Outcome
 from algotrade_runners.cli.prepare import Prepared
 from algotrade_runners.data_plane.build import build_feed, build_gate
@@ -40,6 +41,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     ``elapsed_s``          from the first read to the last record handled by the order plane, of this session
     ``rejects``            orders that the risk gate or the broker refused
     ``pnl``                realised and unrealised, less commissions, in ``currency``
+    ``order_latency_ms_p50``, ``order_latency_ms_p99``  wall time from market data published to their order accepted by
+                           the broker; of a paced run: at full speed it is waiting in line. None without orders
     ``resumed``            the run was continued: times are those of the last session
     """
 
@@ -56,6 +59,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     elapsed_s: float
     events_per_s: float
+    order_latency_ms_p50: float | None
+    order_latency_ms_p99: float | None
     resumed: bool
     strategy: str
     versions: dict[str, str]
@@ -151,8 +156,15 @@ def _summary(prepared: Prepared, outcome: Outcome, curve: Curve, rejects: int, f
         intents=outcome.strategy.intents, orders=len(outcome.fold.orders), rejects=rejects,
         fills=len(outcome.fold.fills), fills_sha256=fills_sha256, pnl=curve.total_pnl, currency=curve.currency,
         elapsed_s=round(elapsed_s, 6), events_per_s=round(outcome.records_handled / elapsed_s, 1) if elapsed_s else 0.0,
+        order_latency_ms_p50=_latency_ms(outcome, 0.50), order_latency_ms_p99=_latency_ms(outcome, 0.99),
         resumed=prepared.resumed, strategy=prepared.settings.strategy.name, versions=versions(),
     )
+
+
+def _latency_ms(outcome: Outcome, share: float) -> float | None:
+    latency = Histogram()
+    latency.counts = outcome.orders.latency_counts
+    return round(latency.quantile(share) * 1e3, 3) if any(latency.counts) else None
 
 
 def _report(path: Path, prepared: Prepared, outcome: Outcome, sampler: MarkSampler, curve: Curve,

@@ -19,6 +19,7 @@ from algotrade.bus import (
     Schema,
     Snapshots,
     TopicReader,
+    flush_together,
 )
 from algotrade.bus.market import instrument_key
 from algotrade.bus.topics import ORDER_PLANE
@@ -64,6 +65,8 @@ class OrderState(msgspec.Struct, kw_only=True):
     finished: bool = False
     ended_ns: int = 0
     """Monotonic clock when this process last handled a record."""
+    latency_counts: list[int] = []
+    """Orders by the time from market data published to order accepted, in the buckets of telemetry.metrics."""
     session_began_at: int = 0
     """Records that earlier processes had handled."""
 
@@ -98,6 +101,8 @@ class OrderPlane:
         self._pending: deque[_Arrived] = deque()
         self._origins_ns: dict[int, int] = {}
         self._latency = Histogram()
+        self._latency.counts = state.latency_counts or self._latency.counts
+        state.latency_counts = self._latency.counts
         self._waits = 0
         self.state = state
         self._restore(state)
@@ -115,8 +120,7 @@ class OrderPlane:
         available = self._market.poll() or MarketBatch.of({})
         before = self.state.tally.records + self.state.intents
         next_market_ns = self._handle(available, promised_ns)
-        self._publish()
-        self._promise(next_market_ns, promised_ns)
+        self._publish(self._promises(next_market_ns, promised_ns))
         if self.state.tally.records - self._saved_at >= self._records_between:
             self._save()
         progressed = self.state.tally.records + self.state.intents > before
@@ -198,11 +202,12 @@ class OrderPlane:
             self._send(handling.command, intent, arrived.received.origin_time_ns)
 
     def _send(self, command: Command, intent: OrderIntent, origin_time_ns: int) -> None:
-        """Journal the command durably, then hand it to the broker: never the other way round."""
+        """Journal the command durably before it can have an effect outside this process: never the other way round."""
         target = intent.id if isinstance(intent, NewOrder) else intent.target
         entry = journal_entry(command, target)
         self._journal.send(instrument_key(intent.instrument), Schema.JOURNAL, entry)
-        self._journal.flush(self._lease)
+        if self._broker.acts_outside:
+            self._journal.flush(self._lease)
         if isinstance(command, Place):
             self._origins_ns[command.order_id] = origin_time_ns
         self._broker.send(command)
@@ -230,21 +235,21 @@ class OrderPlane:
                 alone_ns = arrival_ns(self._model, self._seed, one.value.id, one.value.event_time_ns)
                 self._pending.append(_Arrived(max(latest_ns, alone_ns), one))
 
-    def _promise(self, next_market_ns: int | None, promised_ns: int) -> None:
-        """Promise that no report will reach the strategy before what is handled next has had time to make one."""
+    def _promises(self, next_market_ns: int | None, promised_ns: int) -> dict[str, int]:
+        """Return the promise that no report will come before what is handled next has had time to make one."""
+        promises = {handled_name(self.name): self.state.tally.last_sequence}
         if promised_ns != PROMISE_NONE:
             first_ns = min(
                 self.state.tally.last_time_ns if next_market_ns is None else next_market_ns,
                 self._pending[0].arrival_ns if self._pending else PROMISE_END,
                 later(promised_ns, self._model.order_latency_ns),
             )
-            promise = first_ns if first_ns == PROMISE_END else first_ns + self._model.report_latency_ns - 1
-            if promise > self._bus.promised(REPORTS_TIME):
-                self._bus.promise(REPORTS_TIME, promise)
-        self._bus.promise(handled_name(self.name), self.state.tally.last_sequence)
+            promises[REPORTS_TIME] = (
+                first_ns if first_ns == PROMISE_END else first_ns + self._model.report_latency_ns - 1)
+        return {name: value for name, value in promises.items() if value > self._bus.promised(name)}
 
-    def _publish(self) -> None:
-        self._reports.flush(self._lease)
+    def _publish(self, promises: Mapping[str, int]) -> None:
+        flush_together(self._bus, [self._journal, self._reports], self._lease, promises)
 
     def _restore(self, state: OrderState) -> None:
         if state.manager is not None and state.gate is not None and state.broker is not None:
@@ -253,7 +258,7 @@ class OrderPlane:
             self._broker.restore(state.broker)
 
     def _save(self) -> None:
-        self._publish()
+        self._publish({})
         state = self.state
         state.cursor = self._market.cursor
         state.intents_position = self._pending[0].received.position if self._pending else self._intents.position

@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Mapping
 
 import msgspec
-import numpy as np
 
 from algotrade.bus import (
     PROMISE_END,
@@ -17,10 +16,11 @@ from algotrade.bus import (
     Schema,
     Snapshots,
     TopicReader,
+    flush_together,
 )
 from algotrade.bus.market import instrument_key
 from algotrade.bus.topics import STRATEGY_PLANE
-from algotrade.domain import ExecutionReport, IntentId, Kind, MarketBatch, OrderIntent, Records
+from algotrade.domain import ExecutionReport, IntentId, Kind, MarketBatch, OrderIntent, Records, rows_to
 from algotrade.domain.execution import ExecType
 from algotrade.strategy import Runnable
 from algotrade.telemetry.metrics import Samples
@@ -91,8 +91,7 @@ class StrategyPlane:
         waiting_at_ns = None if available is None else self._handle(available, promised_ns)
         if self._market.ended:
             self._fold_until(promised_ns)
-        self._output.flush(self._lease)
-        self._promise(waiting_at_ns)
+        flush_together(self._bus, [self._output], self._lease, self._promises(waiting_at_ns))
         if self.state.tally.records - self._saved_at >= self._records_between:
             self._save()
         if self._market.ended and promised_ns == PROMISE_END and not self._pending:
@@ -168,7 +167,7 @@ class StrategyPlane:
             until_ns = min(until_ns, self._arrival_ns(self._pending[0].value) - 1)
         if until_ns == PROMISE_END:
             return len(records)
-        return int(np.searchsorted(records["event_time_ns"], until_ns, side="right"))
+        return rows_to(records, "event_time_ns", until_ns)
 
     def _send(self, intent: OrderIntent, origin_time_ns: int) -> None:
         self._output.send(instrument_key(intent.instrument), Schema.INTENT, intent, origin_time_ns=origin_time_ns)
@@ -205,15 +204,14 @@ class StrategyPlane:
                     report.status.is_terminal):
                 self._outstanding.discard(report.request_id)
 
-    def _promise(self, waiting_at_ns: int | None) -> None:
-        """Promise that no intent will be born before the next record that this plane can look at."""
+    def _promises(self, waiting_at_ns: int | None) -> dict[str, int]:
+        """Return the promise that no intent will be born before the next record that this plane can look at."""
         if self._market.ended:
-            promise = PROMISE_END
+            time_ns = PROMISE_END
         else:
-            promise = self.state.tally.last_time_ns if waiting_at_ns is None else waiting_at_ns
-        if promise > self._bus.promised(INTENTS_TIME):
-            self._bus.promise(INTENTS_TIME, promise)
-        self._bus.promise(handled_name(self.name), self.state.tally.last_sequence)
+            time_ns = self.state.tally.last_time_ns if waiting_at_ns is None else waiting_at_ns
+        promises = {INTENTS_TIME: time_ns, handled_name(self.name): self.state.tally.last_sequence}
+        return {name: value for name, value in promises.items() if value > self._bus.promised(name)}
 
     def _save(self) -> None:
         self._output.flush(self._lease)
