@@ -35,9 +35,11 @@ bench: $(READY) ## measure, and print tables with medians beside what is asked (
 	$(BIN)/python -m tests.benchmarks.micro
 	$(BIN)/python -m tests.benchmarks.replay
 
-package: $(READY) ## a PEX per plane (Pants) and the wheel, in dist/
+package: $(READY) ## a PEX per plane (Pants) and the wheel, in dist/, built and tried out
+	rm -f dist/algotrade-*.whl
 	tools/pants package runners/algotrade_runners::
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+	PACKAGES_BUILT=1 $(BIN)/python -m pytest -q tests/packages
 
 docs: $(READY) ## write the parts of docs/ that are drawn from the code
 	$(BIN)/python tools/docs.py

@@ -2,11 +2,21 @@
 
 import os
 import tempfile
+import time
 from pathlib import Path
 
 import psutil
 
-from algotrade.bus.topics import PLANES
+from algotrade.bus import MemoryBus
+from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, PLANES, STRATEGY_PLANE
+from algotrade.config import load
+from algotrade.domain import SystemClock
+from algotrade_runners.data_plane.build import build_data_plane
+from algotrade_runners.host import Plane, StopFlag
+from algotrade_runners.one_process import run_together
+from algotrade_runners.order_plane.build import build_order_plane
+from algotrade_runners.settings import Settings
+from algotrade_runners.strategy_plane.build import build_strategy_plane
 from tests.benchmarks.table import Row, at_least, at_most, median, show
 from tests.benchmarks.ticks import ibm, paced, repeated
 from tests.integration.runs import Started, demo
@@ -27,13 +37,54 @@ def throughput(folder: Path) -> list[Row]:
     summary = three[0]
     assert len({s["fills_sha256"] for s in three + one}) == 1, "runs differ"
     many, alone = (median([s["events_per_s"] for s in runs]) for runs in (three, one))
+    settings = load(folder / "three0" / "config.toml", Settings, {})
     return [
         at_least(f"three processes, {name}", many, 200_000, "events/s", f"one process {alone:,.0f}"),
         at_least("one process over three", alone / many, 5, "x"),
         at_least("intents per 2,000 quotes", 2_000 * summary["intents"] / 287_795, 1, "x"),
         at_most("lost and duplicated", summary["events_lost"] + summary["events_duplicated"], 0, "records"),
         Row("orders, each two flushed appends in a row", f"{summary['orders']:,}"),
+        *profile(settings, summary["orders"]),
     ]
+
+
+class Timed:
+    """A plane, and the seconds that its steps took."""
+
+    def __init__(self, plane: Plane) -> None:
+        self._plane = plane
+        self.spent_s = 0.0
+
+    def step(self) -> bool:
+        begin = time.perf_counter()
+        try:
+            return self._plane.step()
+        finally:
+            self.spent_s += time.perf_counter() - begin
+
+    def __getattr__(self, name: str):
+        return getattr(self._plane, name)
+
+
+def profile(settings: Settings, orders: int) -> list[Row]:
+    """Say where one process spends its time: the same planes, their steps timed; the median run of several."""
+    runs = sorted((_profiled(settings) for _ in range(RUNS)), key=lambda spent: sum(spent.values()))
+    spent = runs[RUNS // 2]
+    total = sum(spent.values())
+    return [
+        Row(f"one process, {plane}", f"{spent[plane] * 1e3:,.0f} ms", beside=f"{100 * spent[plane] / total:.0f} %")
+        for plane in PLANES
+    ] + [Row("one process, strategy and order plane per order", f"{(total - spent[DATA_PLANE]) / orders * 1e6:,.0f} us",
+             beside="each order cuts the batches at three moments")]
+
+
+def _profiled(settings: Settings) -> dict[str, float]:
+    shared, clock = MemoryBus(), SystemClock()
+    planes = [Timed(build_data_plane(settings, shared.client(DATA_PLANE), clock)),
+              Timed(build_strategy_plane(settings, shared.client(STRATEGY_PLANE))),
+              Timed(build_order_plane(settings, shared.client(ORDER_PLANE), clock))]
+    run_together(planes, shared.client(), StopFlag())
+    return {plane.name: plane.spent_s for plane in planes}
 
 
 def memory(folder: Path) -> list[Row]:
