@@ -26,3 +26,9 @@ def test_make_targets_named_in_documents_exist():
     makefile = (ROOT / "Makefile").read_text()
     named = {m for path in DOCUMENTS for m in re.findall(r"`make ([a-z-]+)", path.read_text())}
     assert {name for name in named if not re.search(rf"^{name}:", makefile, re.MULTILINE)} == set()
+
+
+@pytest.mark.parametrize("path", [p for p in DOCUMENTS if "```python" in p.read_text()], ids=lambda p: p.name)
+def test_python_in_documents_runs(path):
+    for block in re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL):
+        exec(compile(block, path.name, "exec"), {"__name__": path.stem})  # noqa: S102 -- what a reader would type
