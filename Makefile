@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUT ?= out/demo
+DRILLS ?= 25
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test bench package lint docs lock clean
+.PHONY: help venv demo test torture bench package lint docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +31,9 @@ lint: $(READY) ## style, types and the repository's own rules
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/repo
+
+torture: $(READY) ## kill -9 each plane at DRILLS seeded moments, go on, compare the files (15 minutes)
+	TORTURE_DRILLS=$(DRILLS) $(BIN)/python -m pytest tests/torture
 
 bench: $(READY) ## measure, and print tables with medians beside what is asked (10 minutes, quiet machine)
 	$(BIN)/python -m tests.benchmarks.micro

@@ -43,7 +43,10 @@ class Started:
         """Return the running plane processes by name, as their command lines tell."""
         found = {}
         for child in psutil.Process(self.process.pid).children():
-            words = child.cmdline()
+            try:
+                words = child.cmdline()
+            except psutil.NoSuchProcess:  # it has just ended
+                continue
             for plane in PLANES:
                 if "run" in words and plane in words:
                     found[plane] = child
