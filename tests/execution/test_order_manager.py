@@ -135,6 +135,19 @@ def test_an_execution_is_booked_once_and_also_after_the_order_ended():
     assert world.manager.late_fills == 1
 
 
+def test_evidence_about_an_order_of_others_is_counted_and_changes_nothing():
+    world = World()
+    others = BrokerEvent(exec_type=ExecType.TRADE, order_id=77, event_time_ns=9, execution_id="x", quantity=Decimal(5),
+                         price=Decimal(90), commission=Decimal(1))
+
+    assert world.manager.on_broker(others) == []
+    assert world.manager.unmatched == 1
+    assert world.manager.ledger.position(0).quantity == 0
+    restored = World().manager
+    restored.restore(world.manager.state())
+    assert restored.unmatched == 1
+
+
 def test_a_day_order_expires_with_its_day():
     world = World()
     world.quote(9_999, 10_001)

@@ -58,6 +58,7 @@ class ManagerState(msgspec.Struct, kw_only=True):
     reports: int
     refused: dict[str, int]
     late_fills: int
+    unmatched: int = 0
 
 
 class OrderManager:
@@ -70,6 +71,7 @@ class OrderManager:
         self.ledger = FillLedger(instruments)
         self.refused: dict[str, int] = {}
         self.late_fills = 0
+        self.unmatched = 0
         self._reports = 0
 
     @property
@@ -96,9 +98,14 @@ class OrderManager:
         return self._request(intent, now_ns)
 
     def on_broker(self, event: BrokerEvent) -> list[ExecutionReport]:
-        """Take evidence from the broker; evidence about an order that is not known makes no report."""
+        """Take evidence from the broker.
+
+        Evidence about an order that is not known is counted (``unmatched``) and makes no report: an account may have
+        orders of other programs, and whose they are is for reconciliation to find out.
+        """
         order = self.orders.get(event.order_id)
         if order is None:
+            self.unmatched += 1
             return []
         if event.exec_type is ExecType.TRADE:
             return self._executed(order, event)
@@ -119,7 +126,7 @@ class OrderManager:
     def state(self) -> ManagerState:
         """Return everything that a restart needs; the gate keeps its own."""
         return ManagerState(orders=self.orders.state(), ledger=self.ledger.state(), reports=self._reports,
-                            refused=dict(self.refused), late_fills=self.late_fills)
+                            refused=dict(self.refused), late_fills=self.late_fills, unmatched=self.unmatched)
 
     def restore(self, state: ManagerState) -> None:
         """Go on from ``state``."""
@@ -128,6 +135,7 @@ class OrderManager:
         self._reports = state.reports
         self.refused = dict(state.refused)
         self.late_fills = state.late_fills
+        self.unmatched = state.unmatched
 
     def _new(self, intent: NewOrder, now_ns: int) -> Handling:
         order = Order(
