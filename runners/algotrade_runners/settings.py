@@ -13,15 +13,19 @@ from typing import Any
 import msgspec
 
 from algotrade.bus.topics import PLANES
-from algotrade.config import load_sessions
+from algotrade.config import ConfigError, convert, load_sessions
 from algotrade.domain import Instrument, Instruments, Sessions
 from algotrade.feeds import QualityRules
 from algotrade.matching import CommissionModel, VenueModel
 from algotrade.risk import Limits
+from algotrade.strategy import KernelStrategy, definition_of
 from algotrade.telemetry.log import FORMATS, LEVELS
 
 RUN_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 SEED_MAX = 2**63 - 1
+
+RECORDS_BETWEEN_MAX = 500_000
+"""Twice as many records, each in a message of its own (some 160 bytes), fit into a market topic's 256 MiB."""
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -147,14 +151,15 @@ class CalendarSettings(_Section, frozen=True, kw_only=True):
 class SnapshotSettings(_Section, frozen=True, kw_only=True):
     """How often planes write snapshots.
 
-    ``records_between``  market records that a plane handles between two; a restart repeats at most those
+    ``records_between``  market records that a plane handles between two; a restart repeats at most those. The log keeps
+                         what came since the one before the last, and has to have room for it
     """
 
     records_between: int = 100_000
 
     def __post_init__(self) -> None:
-        if not 1_000 <= self.records_between <= 1_000_000:
-            raise ValueError(f"records_between is {self.records_between}; allowed: 1000 to 1000000")
+        if not 1_000 <= self.records_between <= RECORDS_BETWEEN_MAX:
+            raise ValueError(f"records_between is {self.records_between}; allowed: 1000 to {RECORDS_BETWEEN_MAX}")
 
 
 class Settings(_Section, frozen=True, kw_only=True):
@@ -188,6 +193,27 @@ class Settings(_Section, frozen=True, kw_only=True):
         mics = {i.mic for i in instruments if i.mic is not None}
         by_mic = {mic: load_sessions(mic, *self.calendar.range_ns()) for mic in mics}
         return {i.id: by_mic[i.mic] for i in instruments if i.mic is not None}
+
+
+def strategy_of(settings: Settings) -> tuple[KernelStrategy, Any]:
+    """Return the strategy that the settings name, and its parameters; raises ``ConfigError``."""
+    try:
+        definition = definition_of(settings.strategy.name)
+    except ValueError as error:
+        raise ConfigError(f"configuration strategy.name: {error}") from error
+    return definition, convert(settings.strategy.parameters, definition.parameters, "strategy.parameters")
+
+
+def check_whole(settings: Settings) -> None:
+    """Raise ``ConfigError`` for what no section can see by itself; every plane asks before it starts.
+
+    So no plane waits for one that was refused.
+    """
+    strategy_of(settings)
+    symbols = [i.symbol for i in settings.universe()]
+    for symbol in settings.risk.restricted:
+        if symbol not in symbols:
+            raise ConfigError(f"configuration risk.restricted: names {symbol!r}; allowed: {', '.join(symbols)}")
 
 
 def _instrument(number: int, table: dict[str, Any]) -> Instrument:

@@ -25,6 +25,9 @@ HISTORY = [
     trade(6, "e2", 6),
     report(7, ExecType.CANCELED, OrderStatus.CANCELED, cumulative_quantity=Decimal(10)),
     report(8, ExecType.REJECTED, OrderStatus.REJECTED, intent_id=intent(10), order_id=3, reason="price_collar"),
+    # The order manager has forgotten the first order; what became of it stays what it was.
+    report(9, ExecType.CANCEL_REJECTED, OrderStatus.REJECTED, order_id=0, side=None, order_type=None,
+           time_in_force=None, reason="order_unknown"),
 ]
 
 
@@ -52,7 +55,7 @@ def test_the_fold_keeps_fills_the_last_state_of_each_order_and_why_orders_were_r
         (1, OrderStatus.CANCELED, 1, 7, ""), (2, OrderStatus.REJECTED, 3, 3, "price_collar: 5 % off"),
         (3, OrderStatus.REJECTED, 8, 8, "price_collar")]
     assert fold.rejects == {"price_collar": 2}
-    assert fold.cancel_rejects == {"too_late": 1, "unknown_order": 1}
+    assert fold.cancel_rejects == {"order_unknown": 1, "too_late": 1, "unknown_order": 1}
 
 
 def test_an_execution_that_comes_under_a_new_sequence_is_booked_once():

@@ -1,5 +1,6 @@
 """A small order plane without a bus: a gate, a manager and the simulated broker over a list of quotes."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import numpy as np
@@ -16,6 +17,7 @@ from algotrade.domain import (
     OrderIntent,
     OrderType,
     ReplaceOrder,
+    Sessions,
     Side,
     TimeInForce,
 )
@@ -60,10 +62,11 @@ def replace(sequence: int, target: int, *, quantity=None, limit=None) -> Replace
 class World:
     """Sends intents and quotes one after the other; collects every report."""
 
-    def __init__(self, limits: Limits = LIMITS, model: VenueModel | None = None) -> None:
+    def __init__(self, limits: Limits = LIMITS, model: VenueModel | None = None,
+                 sessions: Mapping[int, Sessions] = {}) -> None:
         self.gate = Gate(limits, INSTRUMENTS, {})
         self.manager = OrderManager(INSTRUMENTS, self.gate)
-        self.broker = SimulatedBroker(INSTRUMENTS, model or VenueModel(), CommissionModel(), {}, self.gate.marks,
+        self.broker = SimulatedBroker(INSTRUMENTS, model or VenueModel(), CommissionModel(), sessions, self.gate.marks,
                                       limits.working_orders_max)
         self.reports: list[ExecutionReport] = []
         self.now = 0

@@ -87,10 +87,10 @@ TABLES = [
       "1970-01-01T00:28:24.724200000Z to 1970-01-01T00:28:24.724209000Z; allowed: nanoseconds, not a coarser unit")),
     ("a time out of range", quotes(ts_event=at(2, 8 * 10**18)),
      ("ts_event of row 2 (counted from 0) is 8000000000000000000 = 2223-07-06T14:13:20.000000000Z; "
-      "allowed: nanoseconds since 1970 UTC, from 1800 to 2199")),
+      "allowed: nanoseconds since 1970 UTC, from 1970 to 2199")),
     ("a timestamp out of range", quotes(ts_event=pa.array([33 * 10**12] * 10, pa.timestamp("ms"))),
      ("column 'ts_event' cannot be read: Casting from timestamp[ms] to timestamp[ns] would result in out of bounds "
-      "timestamp: 33000000000000; allowed: times from 1800 to 2199")),
+      "timestamp: 33000000000000; allowed: times from 1970 to 2199")),
     ("a size beyond a double", quotes(bid=[2**53 + 1] * 10),
      ("column 'bid' cannot be read: Integer value 9007199254740993 not in range: -9007199254740992 to "
       "9007199254740992; allowed: numbers that a double can hold")),

@@ -170,8 +170,9 @@ def test_compressed_csv_is_read_but_not_written(tmp_path):
         pyarrow.csv.write_csv(pa.table(table_of("trades", [START_NS])), file)
 
     assert convert(source, tmp_path / "t.parquet").rows == 1
-    with pytest.raises(FeedError, match=r"is not written compressed; allowed: a name that ends in \.csv or \.parquet"):
-        convert(source, tmp_path / "t.csv.gz")
+    for name, suffix in (("t.csv.gz", "'.gz'"), ("t.txt", "'.txt'"), ("t", "'no suffix'")):
+        with pytest.raises(FeedError, match=rf"ends in {suffix}; allowed: a name that ends in \.csv or \.parquet"):
+            convert(source, tmp_path / name)
 
 
 def test_a_real_file_sorted_by_symbol_becomes_sorted_by_time(tmp_path):

@@ -1,16 +1,20 @@
 """What users get wrong, or the world does: one clear line, a code that is not 0, and nothing lost."""
 
+import json
 import os
+import shutil
 import socket
 import subprocess
+from contextlib import contextmanager
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from algotrade.bus.topics import PLANES
 from algotrade_runners.host import EXIT_USAGE, EXIT_WORLD
-from tests.integration.runs import algotrade, demo
+from tests.integration.runs import algotrade, demo, words_that_resume
 from tests.integration.ticks import START_NS, write_quotes
 
 
@@ -108,6 +112,31 @@ def test_a_port_in_use(quotes, tmp_path):
     assert f"metrics port {port} on 127.0.0.1 cannot be listened on" in printed
 
 
+@pytest.mark.parametrize(("key", "value", "words"), [
+    ("STRATEGY__NAME", "'foo'", ["strategy is 'foo'", "allowed: ema_cross, ofi"]),
+    ("STRATEGY__PARAMETERS__COOLDOWN_MS", "-1", ["strategy.parameters", "cooldown_ms is -1", "allowed"]),
+    ("STRATEGY__PARAMETERS__SLOPE", "1", ["key slope is unknown", "allowed"]),
+    ("RISK__RESTRICTED", "['ZZZ']", ["risk.restricted", "'ZZZ'", "allowed"]),
+])
+def test_what_no_section_can_see_by_itself_stops_every_plane_and_the_demo_before_they_start(
+        key, value, words, quotes, tmp_path):
+    demo(tmp_path / "o", "--data", quotes)
+    wrong = {**os.environ, f"ALGOTRADE__{key}": value}
+    for plane in PLANES:
+        printed = refused("run", plane, "--config", tmp_path / "o" / "config.toml", code=EXIT_USAGE, env=wrong)
+        assert all(word in printed for word in words), printed
+    printed = refused("demo", "--data", quotes, "--out", tmp_path / "p", code=EXIT_USAGE, env=wrong)
+    assert all(word in printed for word in words), printed
+    assert not (tmp_path / "p" / "bus").exists()
+
+
+def test_the_same_file_twice(quotes, tmp_path):
+    (tmp_path / "copy.parquet").write_bytes(quotes.read_bytes())
+    printed = refused("demo", "--data", quotes, "--data", tmp_path / "copy.parquet", "--out", tmp_path / "o",
+                      code=EXIT_USAGE)
+    assert "copy.parquet holds the same bytes as" in printed
+
+
 def test_an_output_that_cannot_be_written(quotes, tmp_path):
     (tmp_path / "file").write_text("not a folder")
     assert "file" in refused("demo", "--data", quotes, "--out", tmp_path / "file", code=EXIT_WORLD)
@@ -138,22 +167,47 @@ def test_resuming_what_never_began_or_with_other_data(quotes, tmp_path):
         "demo", "--data", quotes, "--out", tmp_path / "o", "--resume", tmp_path / "o" / "bus", code=EXIT_USAGE)
 
 
+@contextmanager
+def small_disk(folder, size):
+    """Mount a disk of ``size`` at ``folder``; give a function that makes it larger."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        pytest.skip("this machine mounts no tmpfs")
+    try:
+        yield lambda: subprocess.run(["mount", "-o", "remount,size=200m", str(folder)], check=True)
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_disk_that_is_full_when_the_results_are_written(tmp_path):
+    quotes = write_quotes(tmp_path / "many.parquet", 20_000)
+    expected = demo(tmp_path / "free", "--data", quotes)
+    with small_disk(tmp_path / "disk", "300k") as enlarge:
+        words = ["demo", "--data", quotes, "--out", tmp_path / "disk" / "o"]
+        printed = refused(*words, "--processes", "1", code=EXIT_WORLD)
+        assert "cannot write" in printed
+        assert "Traceback" not in printed
+        assert "to go on" not in printed
+        shutil.rmtree(tmp_path / "disk" / "o")
+        printed = refused(*words, "--bus", f"local:{tmp_path / 'bus'}", code=EXIT_WORLD)
+        assert "cannot write" in printed
+        enlarge()
+        assert algotrade(*words_that_resume(printed)).returncode == 0
+        assert json.loads((tmp_path / "disk" / "o" / "summary.json").read_text())["fills_sha256"] == (
+            expected["fills_sha256"])
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
 def test_a_full_disk_loses_nothing_and_the_run_goes_on(tmp_path):
     quotes = write_quotes(tmp_path / "many.parquet", 40_000)
     expected = demo(tmp_path / "free", "--data", quotes)
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-        pytest.skip("this machine mounts no tmpfs")
-    try:
-        words = ["demo", "--data", quotes, "--out", tmp_path / "o"]
-        printed = refused(*words, "--bus", f"local:{disk / 'bus'}")
+    with small_disk(tmp_path / "disk", "2m") as enlarge:
+        words, bus = ["demo", "--data", quotes, "--out", tmp_path / "o"], tmp_path / "disk" / "bus"
+        printed = refused(*words, "--bus", f"local:{bus}")
         assert "full" in printed.lower() or "no space" in printed.lower()
-        subprocess.run(["mount", "-o", "remount,size=200m", str(disk)], check=True)
-        assert algotrade(*words, "--resume", disk / "bus").returncode == 0
+        enlarge()
+        assert algotrade(*words, "--resume", bus).returncode == 0
         assert (tmp_path / "o" / "fills.csv").read_bytes() == (tmp_path / "free" / "fills.csv").read_bytes()
         assert expected["fills"] > 0
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)

@@ -44,9 +44,9 @@ def told(events, n):
     return [(int(e["order_id"]), int(e["kind"]), int(e["lots"]), int(e["price_ticks"])) for e in events[:n]]
 
 
-def moment(orders, bid, ask, *, bid_lots=UNLIMITED_LOTS, ask_lots=UNLIMITED_LOTS, slippage=0):
+def moment(orders, bid, ask, *, bid_lots=UNLIMITED_LOTS, ask_lots=UNLIMITED_LOTS, one_size=False, slippage=0):
     working, events = table(orders), np.zeros(2 * len(orders) + 1, dtype=EVENT)
-    count, n = meet_moment(working, len(orders), 0, 9, 99, bid, ask, bid_lots, ask_lots, slippage, events)
+    count, n = meet_moment(working, len(orders), 0, 9, 99, bid, ask, bid_lots, ask_lots, one_size, slippage, events)
     return told(events, n), working[:count]
 
 
@@ -70,7 +70,7 @@ orders = st.lists(
 )
 
 
-def oracle_moment(rows, bid, ask, bid_lots, ask_lots, slippage):
+def oracle_moment(rows, bid, ask, bid_lots, ask_lots, one_size, slippage):
     """Say in words what ``meet_moment`` promises."""
     events, left, room = [], [], {BUY: ask_lots, SELL: bid_lots}
     for o in rows:
@@ -89,7 +89,8 @@ def oracle_moment(rows, bid, ask, bid_lots, ask_lots, slippage):
             filled = 0
         if filled:
             events.append((o.order_id, FILLED, filled, price))
-            room[o.side] -= filled
+            for side in (BUY, SELL) if one_size else (o.side,):
+                room[side] -= filled
         if filled < o.lots and o.time_in_force in {IOC, FOK}:
             events.append((o.order_id, CANCELED, o.lots - filled, 0))
         elif filled < o.lots:
@@ -97,13 +98,16 @@ def oracle_moment(rows, bid, ask, bid_lots, ask_lots, slippage):
     return events, left
 
 
-@given(orders, st.integers(90, 110), st.integers(0, 5), st.integers(0, 30), st.integers(0, 30), st.integers(0, 2))
-def test_a_quote_does_what_the_oracle_says(rows, bid, spread, bid_lots, ask_lots, slippage):
+@given(orders, st.integers(90, 110), st.integers(0, 5), st.integers(0, 30), st.integers(0, 30), st.booleans(),
+       st.integers(0, 2))
+def test_a_quote_or_a_trade_does_what_the_oracle_says(rows, bid, spread, bid_lots, ask_lots, one_size, slippage):
     ask = bid + spread
+    ask_lots = bid_lots if one_size else ask_lots
 
-    events, left = moment(rows, bid, ask, bid_lots=bid_lots, ask_lots=ask_lots, slippage=slippage)
+    events, left = moment(rows, bid, ask, bid_lots=bid_lots, ask_lots=ask_lots, one_size=one_size, slippage=slippage)
 
-    assert (events, [int(r["order_id"]) for r in left]) == oracle_moment(rows, bid, ask, bid_lots, ask_lots, slippage)
+    assert (events, [int(r["order_id"]) for r in left]) == oracle_moment(
+        rows, bid, ask, bid_lots, ask_lots, one_size, slippage)
     fired = {o.order_id for o in rows if o.order_type in {STOP, STOP_LIMIT} and not o.triggered
              and (ask >= o.stop if o.side == BUY else bid <= o.stop)}
     assert fired <= {int(r["order_id"]) for r in left if r["triggered"]}
@@ -144,6 +148,12 @@ def test_orders_share_the_size_of_a_record_in_order_of_arrival():
     assert [(int(r["order_id"]), int(r["lots"])) for r in left] == [(2, 4)]
 
 
+def test_nobody_sells_for_nothing():
+    assert moment([Resting(1, SELL, MARKET, DAY, 5)], 2, 3, slippage=5)[0] == [(1, FILLED, 5, 1)]
+    assert bar([Resting(1, SELL, MARKET, DAY, 5)], 2, 3, 1, 2, cost=5)[0] == [(1, FILLED, 5, 1)]
+    assert bar([Resting(1, SELL, STOP, DAY, 5, stop=2)], 3, 3, 1, 2, cost=5)[0] == [(1, FILLED, 5, 1)]
+
+
 def test_a_stop_that_fires_meets_the_next_record():
     events, left = moment([Resting(1, BUY, STOP, DAY, 5, stop=101)], 99, 101)
     assert events == []
@@ -171,6 +181,10 @@ def test_a_bar_is_met_at_its_open_by_orders_born_before_and_at_its_close_by_thos
     (Resting(1, SELL, STOP, DAY, 5, stop=104), [(1, FILLED, 5, 100)]),
     (Resting(1, SELL, STOP_LIMIT, DAY, 5, stop=96, limit=95), []),  # fires here, may fill from the next bar on
     (Resting(1, BUY, LIMIT, IOC, 5, limit=90), [(1, CANCELED, 5, 0)]),
+    (Resting(1, BUY, LIMIT, IOC, 5, limit=97), [(1, CANCELED, 5, 0)]),  # now is the open, the low comes later
+    (Resting(1, SELL, LIMIT, FOK, 5, limit=105), [(1, CANCELED, 5, 0)]),
+    (Resting(1, BUY, LIMIT, FOK, 5, limit=100), [(1, FILLED, 5, 100)]),
+    (Resting(1, SELL, STOP, IOC, 5, stop=96), [(1, FILLED, 5, 96)]),  # its moment is when it fires
     (Resting(1, BUY, MARKET, FOK, 5), [(1, FILLED, 5, 100)]),
 ])
 def test_the_bar_assumptions_by_example(order, expected):
@@ -201,6 +215,7 @@ def test_prices_and_sizes_become_ticks_and_lots():
     assert available_lots(float("nan"), 100.0, 0.1) == UNLIMITED_LOTS
     assert available_lots(950.0, 100.0, 1.0) == 9
     assert available_lots(0.3, 0.1, 1.0) == 3
+    assert available_lots(1e19, 1.0, 1.0) == UNLIMITED_LOTS
     assert spread_ticks(1.0, 100.0, 0.01) == 1
     assert spread_ticks(1.1, 100.0, 0.01) == 2
     assert spread_ticks(0.0, 100.0, 0.01) == 0

@@ -47,6 +47,8 @@ class Oracle:
     positions: list[int] = field(default_factory=lambda: [0, 0])
     working: list[tuple[int, Side, int]] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
+    prices: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    """The highest limit among each instrument's orders since it last had none working."""
 
     def verdict(self, new: NewOrder, now_ns: int, price: float) -> Reason:  # noqa: C901, PLR0911 -- as the gate
         instrument = INSTRUMENTS[new.instrument]
@@ -62,25 +64,51 @@ class Oracle:
             worst = limit if new.side is Side.BUY else max(limit, price)
         if float(new.quantity) * worst * float(instrument.multiplier) > LIMITS.order_notional_max:
             return Reason.ORDER_NOTIONAL_MAX
-        orders = [*self.working, (new.instrument, new.side, int(new.quantity))]
-        highest, lowest = list(self.positions), list(self.positions)
-        for i, side, quantity in orders:
-            highest[i] += quantity * (side is Side.BUY)
-            lowest[i] -= quantity * (side is Side.SELL)
+        lowest_before, highest_before = self.reach(self.working)
+        lowest, highest = self.reach([*self.working, (new.instrument, new.side, int(new.quantity))])
         if (highest if new.side is Side.BUY else [-x for x in lowest])[new.instrument] > LIMITS.position_quantity_max:
             return Reason.POSITION_QUANTITY_MAX
-        units = [price * float(i.multiplier) for i in INSTRUMENTS]
-        units[new.instrument] = max(price, worst) * float(instrument.multiplier)
-        gross = sum(max(abs(h), abs(low)) * u for h, low, u in zip(highest, lowest, units, strict=True))
-        if gross > LIMITS.gross_exposure_max:
+        units = [max(price, p) * float(i.multiplier) for p, i in zip(self.prices, INSTRUMENTS, strict=True)]
+        gross_before, net_before = exposure(lowest_before, highest_before, units)
+        grows = [max(abs(h), abs(low)) for h, low in zip(highest, lowest, strict=True)] != [
+            max(abs(h), abs(low)) for h, low in zip(highest_before, lowest_before, strict=True)]
+        if grows:
+            units[new.instrument] = max(units[new.instrument], worst * float(instrument.multiplier))
+        gross, net = exposure(lowest, highest, units)
+        if gross > max(LIMITS.gross_exposure_max, gross_before):
             return Reason.GROSS_EXPOSURE_MAX
-        up = sum(h * u for h, u in zip(highest, units, strict=True))
-        down = -sum(low * u for low, u in zip(lowest, units, strict=True))
-        if max(up, down) > LIMITS.net_exposure_max:
+        if net > max(LIMITS.net_exposure_max, net_before):
             return Reason.NET_EXPOSURE_MAX
         if sum(t > now_ns - LIMITS.order_window_ns for t in self.times) >= LIMITS.orders_per_window_max:
             return Reason.ORDER_RATE_MAX
         return Reason.PASSED
+
+    def reach(self, orders):
+        """Return how low and how high each position may come by ``orders``."""
+        highest, lowest = list(self.positions), list(self.positions)
+        for i, side, quantity in orders:
+            highest[i] += quantity * (side is Side.BUY)
+            lowest[i] -= quantity * (side is Side.SELL)
+        return lowest, highest
+
+    def place(self, new: NewOrder, now_ns: int) -> None:
+        self.times.append(now_ns)
+        self.working.append((new.instrument, new.side, int(new.quantity)))
+        self.prices[new.instrument] = max(self.prices[new.instrument], float(new.limit_price or 0))
+
+    def end(self, number: int) -> tuple[int, Side, int]:
+        ended = self.working.pop(number % len(self.working))
+        if not any(i == ended[0] for i, _, _ in self.working):
+            self.prices[ended[0]] = 0.0
+        return ended
+
+
+def exposure(lowest, highest, units):
+    """Return gross and net in the worst case."""
+    gross = sum(max(abs(h), abs(low)) * u for h, low, u in zip(highest, lowest, units, strict=True))
+    up = sum(h * u for h, u in zip(highest, units, strict=True))
+    down = -sum(low * u for low, u in zip(lowest, units, strict=True))
+    return gross, max(up, down)
 
 
 steps = st.lists(
@@ -98,21 +126,21 @@ def test_every_verdict_is_the_oracles(rows):
     made, oracle, now_ns = gate(), Oracle(), 0
     for what, instrument, side, tens, limit, pause_ns in rows:
         now_ns += pause_ns
-        move_mark(made.marks, instrument, now_ns, 100.0, 0)
-        move_mark(made.marks, 1 - instrument, now_ns, 100.0, 0)
+        price = 100.0 + 5.0 * (pause_ns % 7)  # moves, so that positions are carried over limits
+        move_mark(made.marks, instrument, now_ns, price, 0)
+        move_mark(made.marks, 1 - instrument, now_ns, price, 0)
         if what == "order":
             new = order(10 * tens, instrument=instrument, side=side, limit=limit,
                         order_type=OrderType.MARKET if limit is None else OrderType.LIMIT)
             verdict = made.check(new, now_ns)
-            expected = oracle.verdict(new, now_ns, 100.0)
+            expected = oracle.verdict(new, now_ns, price)
             assert (verdict.reason if isinstance(verdict, Refused) else Reason.PASSED) == expected
             if isinstance(verdict, Approved):
                 assert verdict.lots * INSTRUMENTS[instrument].lot == new.quantity
                 made.reserve(instrument, side, verdict.lots, orders=1)
-                oracle.times.append(now_ns)
-                oracle.working.append((instrument, side, 10 * tens))
+                oracle.place(new, now_ns)
         elif oracle.working:
-            i, working_side, quantity = oracle.working.pop(tens % len(oracle.working))
+            i, working_side, quantity = oracle.end(tens)
             lots = int(quantity / INSTRUMENTS[i].lot)
             made.reserve(i, working_side, -lots, orders=-1)
             if what == "fill":
@@ -214,3 +242,40 @@ def test_a_holding_that_nothing_prices_stops_new_exposure():
 def test_nobody_but_the_gate_can_approve():
     with pytest.raises(AssertionError, match="only the risk gate"):
         Approved(intent=order(1), check_id=1, lots=1, limit_ticks=0, stop_ticks=0, seal=object())
+
+
+def test_a_limit_does_not_trap_a_position_that_the_market_carried_over_it():
+    made = gate(Limits(gross_exposure_max=Decimal(10_000), net_exposure_max=Decimal(10_000)))
+    made.book(0, Side.BUY, 99)
+    move_mark(made.marks, 0, 1, 110.0, 0)
+
+    assert made.check(order(1), 1) == Refused(Reason.GROSS_EXPOSURE_MAX)
+    assert isinstance(made.check(order(99, side=Side.SELL, order_type=OrderType.LIMIT, limit=130), 1), Approved)
+    assert made.check(order(250, side=Side.SELL), 1) == Refused(Reason.GROSS_EXPOSURE_MAX)
+
+
+def test_a_working_order_stays_valued_at_its_own_price():
+    made = gate(Limits(gross_exposure_max=Decimal(100_000), net_exposure_max=Decimal(100_000)))
+    far = order(90, order_type=OrderType.STOP, stop=1000)
+    assert isinstance(made.check(far, 0), Approved)
+    made.reserve(0, Side.BUY, 90, orders=1)
+
+    assert made.check(order(20), 0) == Refused(Reason.GROSS_EXPOSURE_MAX)
+    made.reserve(0, Side.BUY, -90, orders=-1)
+    assert isinstance(made.check(order(20), 0), Approved)
+
+
+def test_a_quantity_limit_holds_exactly_in_lots():
+    tenths = Instruments([Instrument(id=0, symbol="X", lot=Decimal("0.1"))])
+    made = Gate(Limits(order_quantity_max=Decimal("0.3")), tenths, {})
+    move_mark(made.marks, 0, 0, 100.0, 0)
+
+    assert isinstance(made.check(order("0.3"), 0), Approved)
+    assert made.check(order("0.4"), 0) == Refused(Reason.ORDER_QUANTITY_MAX)
+
+
+def test_the_first_reason_is_that_of_the_table():
+    both = gate(Limits(restricted=frozenset({"A"})), sessions={0: Sessions(opens_ns=(100,), closes_ns=(200,))})
+    assert both.check(order(1), 99) == Refused(Reason.SESSION_CLOSED)
+    assert both.check(order(0), 100) == Refused(Reason.QUANTITY_NOT_POSITIVE)
+    assert both.check(order(1), 100) == Refused(Reason.INSTRUMENT_RESTRICTED)

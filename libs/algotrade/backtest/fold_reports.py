@@ -101,8 +101,8 @@ class RunFold:
         word = report.reason.partition(":")[0] or "unstated"
         if report.exec_type is ExecType.CANCEL_REJECTED:
             self._cancel_rejects[word] += 1
-            if report.intent_id not in self._orders:
-                return  # of an order that nobody knows
+            if report.order_id == 0:
+                return  # of an order that the order manager does not know, or no longer: it says nothing of the order
         elif report.exec_type is ExecType.REJECTED:
             self._rejects[word] += 1
         elif report.exec_type in {ExecType.TRADE, ExecType.TRADE_CORRECT}:

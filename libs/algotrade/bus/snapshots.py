@@ -70,6 +70,11 @@ class Snapshots:
         self._kept = [_without_body(found) for found in kept]
         return body
 
+    def positions(self) -> dict[tuple[str, int], int]:
+        """Return where the plane would read on from if it were restored now, by (topic, partition)."""
+        kept = self._find()
+        return {(topic, partition): at for topic, partition, at in kept[-1].positions} if kept else {}
+
     def save(self, body: bytes, positions: Mapping[tuple[str, int], int], *, lease: Lease | None = None) -> None:
         """Write ``body`` durably, then commit for retention, then forget all but the newest ``SNAPSHOTS_KEPT``.
 

@@ -124,7 +124,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """The state of one order: a value; each event makes a new one (``execution.order_manager``).
 
     ``order_id`` is ours, from 1 in each run, bound to the intent for ever. Always
-    ``cumulative_quantity + leaves_quantity == quantity`` while the order is open; leaves is 0 once terminal.
+    ``cumulative_quantity + leaves_quantity == quantity`` while the order is open, but where a broker has filled more
+    than it was asked for: leaves is never below 0. It is 0 once terminal.
     """
 
     order_id: int
@@ -140,4 +141,6 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def leaves_quantity(self) -> Decimal:
         """Return what may still be filled."""
-        return Decimal(0) if self.status.is_terminal else self.quantity - self.cumulative_quantity
+        if self.status.is_terminal:
+            return Decimal(0)
+        return max(self.quantity - self.cumulative_quantity, Decimal(0))

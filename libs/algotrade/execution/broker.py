@@ -13,6 +13,7 @@ class BrokerEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Evidence from the broker about one order of ours.
 
     ``execution_id``, ``quantity`` (units), ``price`` and ``commission`` (instrument's currency) belong to TRADE.
+    ``request_id`` names the cancel or replace that is answered, where the broker tells; None: the oldest open one.
     """
 
     exec_type: ExecType
@@ -23,6 +24,7 @@ class BrokerEvent(msgspec.Struct, frozen=True, kw_only=True):
     price: Decimal = Decimal(0)
     commission: Decimal = Decimal(0)
     reason: str = ""
+    request_id: IntentId | None = None
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):

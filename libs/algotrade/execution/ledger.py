@@ -7,8 +7,9 @@ import msgspec
 
 from algotrade.domain import Fill, Instruments, Position
 
-EXECUTIONS_REMEMBERED = 512
-"""Execution ids kept against duplicates. A broker repeats an execution within a session's reports, not years later."""
+EXECUTIONS_REMEMBERED = 1 << 16
+"""Execution ids kept against duplicates. Interactive Brokers repeats those since midnight on request, not older ones:
+a day with more executions needs more here."""
 
 
 class LedgerState(msgspec.Struct, kw_only=True):

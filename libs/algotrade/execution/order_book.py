@@ -13,28 +13,34 @@ from algotrade.domain import CancelOrder, ExecutionReport, IntentId, Order, Repl
 ENDED_KEPT = 256
 """Orders kept after their end: for late fills, and for answering an intent that comes again."""
 
+TURNED_DOWN_KEPT = 256
+"""The same for those that never went to the broker, counted apart: they must not push out one that did."""
+
+REQUESTS_MAX = 16
+"""Unanswered requests of one order; a strategy that sends more is told no."""
+
 
 class OrderBookState(msgspec.Struct, kw_only=True):
     """The book's part of a snapshot."""
 
     orders: list[Order]
+    turned_down: list[int]
     reports: list[ExecutionReport]
-    requests: list[tuple[int, CancelOrder | ReplaceOrder]]
-    extra_lots: list[tuple[int, int]]
+    requests: list[tuple[int, list[CancelOrder | ReplaceOrder]]]
     seen: list[IntentId]
     last_id: int
 
 
 class OrderBook:
-    """Orders by our id and by intent. Bounded by the gate's limit on open orders plus ``ENDED_KEPT``."""
+    """Orders by our id and by intent. Bounded by the gate's limit on open orders and by what is kept of ended ones."""
 
     def __init__(self) -> None:
         self._orders: dict[int, Order] = {}
         self._by_intent: dict[IntentId, int] = {}
         self._ended: OrderedDict[int, None] = OrderedDict()
+        self._turned_down: OrderedDict[int, None] = OrderedDict()
         self._reports: dict[int, ExecutionReport] = {}
-        self._requests: dict[int, CancelOrder | ReplaceOrder] = {}
-        self._extra_lots: dict[int, int] = {}
+        self._requests: dict[int, list[CancelOrder | ReplaceOrder]] = {}
         self._seen: dict[tuple[str, str], IntentId] = {}
         self._last_id = 0
 
@@ -76,10 +82,20 @@ class OrderBook:
         if order.status.is_terminal:
             self._ended[order.order_id] = None
             self._requests.pop(order.order_id, None)
-            if len(self._ended) > ENDED_KEPT:
-                forgotten, _ = self._ended.popitem(last=False)
-                self._by_intent.pop(self._orders.pop(forgotten).intent.id)
-                self._reports.pop(forgotten, None)
+            self._forget(self._ended, ENDED_KEPT)
+
+    def keep_turned_down(self, order: Order) -> None:
+        """Keep an order that ended before it went to the broker; the oldest beyond the bound is forgotten."""
+        self._orders[order.order_id] = order
+        self._by_intent[order.intent.id] = order.order_id
+        self._turned_down[order.order_id] = None
+        self._forget(self._turned_down, TURNED_DOWN_KEPT)
+
+    def _forget(self, ended: OrderedDict[int, None], kept: int) -> None:
+        if len(ended) > kept:
+            forgotten, _ = ended.popitem(last=False)
+            self._by_intent.pop(self._orders.pop(forgotten).intent.id)
+            self._reports.pop(forgotten, None)
 
     def remember_report(self, report: ExecutionReport) -> None:
         """Keep the order's last report, to be published again for an intent that comes again."""
@@ -90,43 +106,43 @@ class OrderBook:
         return self._reports.get(order_id)
 
     def ask(self, order_id: int, request: CancelOrder | ReplaceOrder) -> None:
-        """Remember the request that the broker has not answered yet; a later one takes its place."""
-        self._requests[order_id] = request
+        """Remember a request that the broker has not answered yet."""
+        self._requests.setdefault(order_id, []).append(request)
 
-    def request(self, order_id: int) -> CancelOrder | ReplaceOrder | None:
-        """Return the request that the broker has not answered yet."""
-        return self._requests.get(order_id)
+    def requests(self, order_id: int) -> list[CancelOrder | ReplaceOrder]:
+        """Return the requests that the broker has not answered yet, in the order in which they were sent."""
+        return list(self._requests.get(order_id, ()))
 
-    def answer(self, order_id: int) -> None:
-        """Forget the request: the broker has answered it."""
-        self._requests.pop(order_id, None)
-
-    def reserve_extra(self, order_id: int, lots: int) -> None:
-        """Remember the ``lots`` that risk reserves beyond the order's own, while a replace is not answered."""
-        self._extra_lots[order_id] = lots
-
-    def release_extra(self, order_id: int) -> int:
-        """Return those lots, and forget them."""
-        return self._extra_lots.pop(order_id, 0)
+    def answer(self, order_id: int, request: CancelOrder | ReplaceOrder) -> None:
+        """Forget ``request``: the broker has answered it."""
+        left = [one for one in self._requests[order_id] if one.id != request.id]
+        if left:
+            self._requests[order_id] = left
+        else:
+            self._requests.pop(order_id)
 
     def state(self) -> OrderBookState:
         """Return everything that a restart needs."""
-        ended = list(self._ended)
-        running = [order_id for order_id in self._orders if order_id not in self._ended]
+        ended = (*self._ended, *self._turned_down)
+        running = [order_id for order_id in self._orders if order_id not in set(ended)]
         return OrderBookState(
-            orders=[self._orders[order_id] for order_id in (*ended, *running)],
-            reports=list(self._reports.values()), requests=list(self._requests.items()),
-            extra_lots=list(self._extra_lots.items()), seen=list(self._seen.values()), last_id=self._last_id,
+            orders=[self._orders[order_id] for order_id in (*ended, *running)], turned_down=list(self._turned_down),
+            reports=list(self._reports.values()),
+            requests=[(order_id, list(open_ones)) for order_id, open_ones in self._requests.items()],
+            seen=list(self._seen.values()), last_id=self._last_id,
         )
 
     def restore(self, state: OrderBookState) -> None:
         """Go on from ``state``."""
         self.__init__()  # type: ignore[misc] # an empty book, then what the snapshot holds
+        turned_down = set(state.turned_down)
         for order in state.orders:
-            self.keep(order)
+            if order.order_id in turned_down:
+                self.keep_turned_down(order)
+            else:
+                self.keep(order)
         self._reports = {report.order_id: report for report in state.reports}
-        self._requests = dict(state.requests)
-        self._extra_lots = dict(state.extra_lots)
+        self._requests = {order_id: list(open_ones) for order_id, open_ones in state.requests}
         for intent_id in state.seen:
             self.saw(intent_id)
         self._last_id = state.last_id

@@ -28,9 +28,9 @@ from algotrade.domain import (
 )
 from algotrade.execution.broker import BrokerEvent, Cancel, Command, Place, Replace
 from algotrade.execution.ledger import FillLedger, LedgerState
-from algotrade.execution.order_book import OrderBook, OrderBookState
+from algotrade.execution.order_book import REQUESTS_MAX, OrderBook, OrderBookState
 from algotrade.execution.order_state import OrderEvent, follow
-from algotrade.risk import Approved, Gate, Refused
+from algotrade.risk import Approved, Gate, Reason, Refused
 
 EVIDENCE = {
     ExecType.NEW: OrderEvent.ACCEPTED,
@@ -109,18 +109,21 @@ class OrderManager:
             return []
         if event.exec_type is ExecType.TRADE:
             return self._executed(order, event)
+        assert event.exec_type in EVIDENCE, f"a broker told {event.exec_type!r} of order {event.order_id}"
         status = follow(order.status, EVIDENCE[event.exec_type], self._filled_lots(order))
         if status is None:
+            self.unmatched += 1
             return []
-        request = self.orders.request(order.order_id)
-        request_id = order.intent.id if request is None else request.id
+        reserved_lots = self._reserved_lots(order)
+        request = self._answered(order, event, status)
         changed = msgspec.structs.replace(order, status=status, reason=event.reason or order.reason)
         if event.exec_type is ExecType.REPLACED and isinstance(request, ReplaceOrder):
-            changed = self._replaced(order, changed, request)
-        answered = event.exec_type is not ExecType.NEW
-        if answered:
-            self.orders.answer(order.order_id)
-        self._keep(order, changed, answered=answered)
+            changed = _replaced(order, changed, request)
+        if request is not None:
+            self.orders.answer(order.order_id, request)
+        changed = self._settled(changed)
+        self._keep(order, changed, reserved_lots)
+        request_id = order.intent.id if request is None else request.id
         return [self._report(changed, event.exec_type, event.event_time_ns, request_id, reason=event.reason)]
 
     def state(self) -> ManagerState:
@@ -157,7 +160,7 @@ class OrderManager:
                      now_ns: int) -> ExecutionReport:
         self.refused[reason] = self.refused.get(reason, 0) + 1
         ended = msgspec.structs.replace(order, status=status, reason=reason)
-        self.orders.keep(ended)
+        self.orders.keep_turned_down(ended)
         return self._report(ended, exec_type, now_ns, order.intent.id, reason=reason)
 
     def _request(self, intent: CancelOrder | ReplaceOrder, now_ns: int) -> Handling:
@@ -172,6 +175,8 @@ class OrderManager:
         if status is None:
             reason = "order_is_" + order.status.name.lower()
             return Handling((self._request_refused(order, intent, reason, now_ns),))
+        if len(self.orders.requests(order.order_id)) == REQUESTS_MAX:
+            return Handling((self._request_refused(order, intent, "requests_max", now_ns),))
         command: Command
         if isinstance(intent, CancelOrder):
             command = Cancel(order_id=order.order_id, request_id=intent.id, event_time_ns=now_ns)
@@ -180,34 +185,62 @@ class OrderManager:
             if isinstance(checked, str):
                 return Handling((self._request_refused(order, intent, checked, now_ns),))
             command = Replace(order_id=order.order_id, request_id=intent.id, approved=checked, event_time_ns=now_ns)
+        reserved_lots = self._reserved_lots(order)
         self.orders.ask(order.order_id, intent)
-        self.orders.keep(msgspec.structs.replace(order, status=status))
+        self._keep(order, msgspec.structs.replace(order, status=status), reserved_lots)
         return Handling(command=command)
 
     def _check_replace(self, order: Order, intent: ReplaceOrder, now_ns: int) -> Approved | str:
-        """Return the gate's pass for what the order would become, or why it may not become that.
-
-        Until the broker answers, either version may fill, so the larger of the two stays reserved.
-        """
-        wanted = _merged(order, intent)
+        """Return the gate's pass for what the order would become, or why it may not become that."""
+        if intent.quantity is not None and not (intent.quantity.is_finite() and intent.quantity > 0):
+            return Reason.QUANTITY_NOT_POSITIVE.word
+        # Born with the request: the venue must not take it for one that was there before.
+        wanted = msgspec.structs.replace(_merged(order, intent), event_time_ns=intent.event_time_ns)
         rest = wanted.quantity - order.cumulative_quantity
         if rest <= 0:
             return "quantity_not_above_filled"
-        side, instrument = order.intent.side, order.intent.instrument
-        held = self._leaves_lots(order)
+        # Checked as if the order were not there; its own lots stay reserved until the broker has answered.
+        side, instrument, held = order.intent.side, order.intent.instrument, self._reserved_lots(order)
         self._gate.reserve(instrument, side, -held, orders=-1)
         verdict = self._gate.check(msgspec.structs.replace(wanted, quantity=rest), now_ns)
-        extra = max(held, 0 if isinstance(verdict, Refused) else verdict.lots)
-        self._gate.reserve(instrument, side, extra, orders=1)
+        self._gate.reserve(instrument, side, held, orders=1)
         if isinstance(verdict, Refused):
             return verdict.reason.word
-        self.orders.reserve_extra(order.order_id, extra - held)
         return msgspec.structs.replace(verdict, intent=wanted)
 
-    def _replaced(self, order: Order, changed: Order, request: ReplaceOrder) -> Order:
-        wanted = _merged(order, request)
-        return msgspec.structs.replace(
-            changed, quantity=wanted.quantity, limit_price=wanted.limit_price, stop_price=wanted.stop_price)
+    def _answered(self, order: Order, event: BrokerEvent, status: OrderStatus) -> CancelOrder | ReplaceOrder | None:
+        """Return the open request that ``event`` answers, None for none.
+
+        The broker says which, or it is the oldest that it can be. What ends the order answers the newest.
+        """
+        open_ones = self.orders.requests(order.order_id)
+        if event.request_id is not None:
+            open_ones = [one for one in open_ones if one.id == event.request_id]
+        if event.exec_type is ExecType.REPLACED:
+            open_ones = [one for one in open_ones if isinstance(one, ReplaceOrder)]
+        elif event.exec_type is ExecType.NEW:
+            return None
+        if not open_ones:
+            return None
+        return open_ones[-1] if status.is_terminal else open_ones[0]
+
+    def _settled(self, order: Order) -> Order:
+        """Return ``order`` in the state that its fills and its open requests leave it in."""
+        if order.status.is_terminal:
+            return order
+        open_ones = self.orders.requests(order.order_id)
+        if order.cumulative_quantity >= self._most_quantity(order):
+            return msgspec.structs.replace(order, status=OrderStatus.FILLED)
+        if open_ones and order.status in {OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED}:
+            canceling = any(isinstance(one, CancelOrder) for one in open_ones)
+            pending = OrderStatus.PENDING_CANCEL if canceling else OrderStatus.PENDING_REPLACE
+            return msgspec.structs.replace(order, status=pending)
+        return order
+
+    def _most_quantity(self, order: Order) -> Decimal:
+        """Return the largest quantity that the order has at the broker, or would have by a replace on its way."""
+        asked = (one.quantity for one in self.orders.requests(order.order_id) if isinstance(one, ReplaceOrder))
+        return max((order.quantity, *(quantity for quantity in asked if quantity is not None)))
 
     def _executed(self, order: Order, event: BrokerEvent) -> list[ExecutionReport]:
         """Book an execution, whatever state the order is in: a fill is a fact."""
@@ -222,38 +255,39 @@ class OrderManager:
             return []
         cumulative = order.cumulative_quantity + fill.quantity
         average = (order.average_price * order.cumulative_quantity + fill.price * fill.quantity) / cumulative
-        done = OrderEvent.FILLED_WHOLLY if cumulative >= order.quantity else OrderEvent.FILLED_PARTLY
+        done = OrderEvent.FILLED_WHOLLY if cumulative >= self._most_quantity(order) else OrderEvent.FILLED_PARTLY
         lots = self._instruments[intent.instrument].quantity_to_lots(cumulative)
         status = follow(order.status, done, lots)
         assert status is not None, f"the state table takes a fill in every state, but not in {order.status}"
         self.late_fills += order.status.is_terminal
+        open_ones = self.orders.requests(order.order_id) if status.is_terminal else []
+        reserved_lots = self._reserved_lots(order)
+        # More than it had: then the broker has already made it what a replace asked for.
+        quantity = self._most_quantity(order) if cumulative > order.quantity else order.quantity
         changed = msgspec.structs.replace(
-            order, status=status, cumulative_quantity=cumulative, average_price=average)
+            order, status=status, quantity=quantity, cumulative_quantity=cumulative, average_price=average)
         self._gate.book(
             intent.instrument, intent.side, self._instruments[intent.instrument].quantity_to_lots(fill.quantity))
-        request = self.orders.request(order.order_id)
-        self._keep(order, changed, answered=False)
+        self._keep(order, changed, reserved_lots)
         return [self._report(
-            changed, ExecType.TRADE, event.event_time_ns, intent.id if request is None else request.id,
+            changed, ExecType.TRADE, event.event_time_ns, open_ones[-1].id if open_ones else intent.id,
             last_quantity=fill.quantity, last_price=fill.price, commission=fill.commission,
             execution_id=fill.execution_id, reason="late_fill" if order.status.is_terminal else "",
         )]
 
-    def _keep(self, before: Order, after: Order, *, answered: bool) -> None:
-        """Keep ``after``, and let risk know what it no longer reserves.
-
-        ``answered``: no request is open any more, so what was reserved for it beyond the order's own lots is free.
-        """
-        intent = after.intent
-        change = self._leaves_lots(after) - self._leaves_lots(before)
+    def _keep(self, before: Order, after: Order, reserved_lots: int) -> None:
+        """Keep ``after``, and let risk know what changes: ``reserved_lots`` were reserved for ``before``."""
         ended = after.status.is_terminal and not before.status.is_terminal
-        if ended or answered:
-            change -= self.orders.release_extra(after.order_id)
-        self._gate.reserve(intent.instrument, intent.side, change, orders=-1 if ended else 0)
         self.orders.keep(after)
+        self._gate.reserve(after.intent.instrument, after.intent.side, self._reserved_lots(after) - reserved_lots,
+                           orders=-1 if ended else 0)
 
-    def _leaves_lots(self, order: Order) -> int:
-        return self._instruments[order.intent.instrument].quantity_to_lots(max(order.leaves_quantity, Decimal(0)))
+    def _reserved_lots(self, order: Order) -> int:
+        """Return what may still fill, whichever version of the order the broker has: until it answers, either may."""
+        if order.status.is_terminal:
+            return 0
+        rest = max(self._most_quantity(order) - order.cumulative_quantity, Decimal(0))
+        return self._instruments[order.intent.instrument].quantity_to_lots(rest)
 
     def _filled_lots(self, order: Order) -> int:
         return self._instruments[order.intent.instrument].quantity_to_lots(order.cumulative_quantity)
@@ -299,3 +333,11 @@ def _merged(order: Order, intent: ReplaceOrder) -> NewOrder:
         limit_price=order.limit_price if intent.limit_price is None else intent.limit_price,
         stop_price=order.stop_price if intent.stop_price is None else intent.stop_price,
     )
+
+
+def _replaced(order: Order, changed: Order, request: ReplaceOrder) -> Order:
+    """Return ``changed`` as ``request`` has it; what had filled meanwhile is the least that it can be."""
+    wanted = _merged(order, request)
+    return msgspec.structs.replace(
+        changed, quantity=max(wanted.quantity, order.cumulative_quantity), limit_price=wanted.limit_price,
+        stop_price=wanted.stop_price)

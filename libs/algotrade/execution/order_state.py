@@ -15,6 +15,8 @@ Rules that the table keeps, each learnt the hard way by somebody:
   report in that order. The state of a terminal order does not change by it.
 - **A refused request leaves the order as it was.** A cancel or a replace that is turned down returns the order to
   working, it never ends it.
+- **Requests may overlap.** A cancel may be sent while a replace is on its way. The table follows one answer at a time;
+  while another request is still open, the order manager keeps the order in that request's state.
 - **WORKING is not a state of its own.** An order that works is NEW before its first fill and PARTIALLY_FILLED after,
   so events that make an order working again lead to NEW here, and ``follow`` looks at what was filled.
 
@@ -80,6 +82,7 @@ TABLE: dict[OrderStatus, dict[OrderEvent, OrderStatus]] = {
         **_ENDS,
         E.ACCEPTED: S.PENDING_CANCEL,
         E.FILLED_PARTLY: S.PENDING_CANCEL,
+        E.REPLACED: S.PENDING_CANCEL,  # a replace was on its way when the cancel was sent
         E.REQUEST_REJECTED: S.NEW,
         E.REJECTED: S.REJECTED,
         E.LOST: S.UNKNOWN,

@@ -70,8 +70,7 @@ class SimulatedBroker:
         self._scales = scales_of(instruments)
         self._source = np.full(len(instruments), NO_SOURCE, dtype=np.int8)
         self._venue = new_venue()
-        self._working = np.zeros(working_orders_max, dtype=WORKING)
-        self._events = np.zeros(2 * working_orders_max, dtype=EVENT)
+        self._make_room(working_orders_max)
         self._accounts: dict[int, _Account] = {}
         self._told: list[BrokerEvent] = []
         # Compiles the kernel, so that no record pays for it.
@@ -94,6 +93,7 @@ class SimulatedBroker:
 
     def send(self, command: Command) -> None:
         """Take a command at its event time; what becomes of it is told by ``events``."""
+        self._expire(command.order_id, command.event_time_ns)
         match command:
             case Place():
                 self._place(command)
@@ -133,10 +133,16 @@ class SimulatedBroker:
         """Go on from ``state``."""
         self._venue[:] = np.frombuffer(state.venue, dtype=VENUE)
         rows = np.frombuffer(state.working, dtype=WORKING)
+        if len(rows) > len(self._working):  # the limit was lowered since: what works, works on
+            self._make_room(len(rows))
         self._working[: len(rows)] = rows
         self._source[:] = np.frombuffer(state.source, dtype=np.int8)
         self._accounts = dict(state.accounts)
         self._told = list(state.told)
+
+    def _make_room(self, orders: int) -> None:
+        self._working = np.zeros(orders, dtype=WORKING)
+        self._events = np.zeros(2 * orders, dtype=EVENT)
 
     def _place(self, command: Place) -> None:
         order = command.approved.intent
@@ -171,11 +177,21 @@ class SimulatedBroker:
         row["lots"] = command.approved.lots
         row["limit_ticks"] = command.approved.limit_ticks
         row["stop_ticks"] = command.approved.stop_ticks
+        # Who changes an order sends a new one: it cannot have been in a bar that had opened before.
+        row["born_ns"] = command.approved.intent.event_time_ns
         row["resting"] = 0
         self._take_out(i)
         self._working[self.working_orders] = row
         self._venue["working"] += 1
         self._say(ExecType.REPLACED, command.order_id, command.event_time_ns)
+
+    def _expire(self, order_id: int, now_ns: int) -> None:
+        """End an order whose day is over, though no record has come since to say so."""
+        i = self._find(order_id)
+        if i is not None and self._working["expires_ns"][i] <= now_ns:
+            self._take_out(i)
+            self._accounts.pop(order_id)
+            self._say(ExecType.EXPIRED, order_id, now_ns, "day_ended")
 
     def _find(self, order_id: int) -> int | None:
         rows = np.flatnonzero(self._working["order_id"][: self.working_orders] == order_id)

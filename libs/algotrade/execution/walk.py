@@ -18,6 +18,7 @@ from algotrade.risk.marks import move_mark
 
 QUOTE, TRADE, BAR = int(Kind.QUOTE), int(Kind.TRADE), int(Kind.BAR)
 CROSSED = int(Flag.CROSSED)
+OUTSIDE_SESSION = int(Flag.OUTSIDE_SESSION)
 
 VENUE = np.dtype([
     ("working", "<i8"),
@@ -95,7 +96,8 @@ def walk(
         if state["next_expiry_ns"] <= time_ns:
             count, n = expire(working, count, sequence, time_ns, events)
             state["next_expiry_ns"] = next_expiry_ns(working, count)
-        if source[instrument] == kind:
+        # A closed market fills nobody, whatever is shown of it.
+        if source[instrument] == kind and (flags & OUTSIDE_SESSION) == 0:
             count, n = meet(kind, i, quotes, trades, bars, working, count, scales, model, events, n)
     state["working"] = count
     return n
@@ -142,7 +144,7 @@ def meet_quote(
     return meet_moment(
         working, count, row["instrument"], row["sequence"], row["event_time_ns"], to_ticks(row["bid"], tick),
         to_ticks(row["ask"], tick), available_lots(row["bid_size"], lot, share),
-        available_lots(row["ask_size"], lot, share), model[0]["slippage_ticks"], events)
+        available_lots(row["ask_size"], lot, share), False, model[0]["slippage_ticks"], events)
 
 
 @jit
@@ -157,7 +159,7 @@ def meet_trade(
     lots = available_lots(row["size"], scale["lot"], model[0]["volume_share_max"])
     return meet_moment(
         working, count, row["instrument"], row["sequence"], row["event_time_ns"], price_ticks - half_ticks,
-        price_ticks + half_ticks, lots, lots, model[0]["slippage_ticks"], events)
+        price_ticks + half_ticks, lots, lots, True, model[0]["slippage_ticks"], events)
 
 
 @jit

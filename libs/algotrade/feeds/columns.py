@@ -12,7 +12,7 @@ from algotrade.feeds.port import FeedError
 from algotrade.feeds.tables import plain, translated
 
 # Far enough from the ends of int64 that adding the duration of a bar cannot overflow.
-TIME_MIN_NS = int(np.datetime64("1800-01-01", "ns").astype(np.int64))
+TIME_MIN_NS = int(np.datetime64("1970-01-01", "ns").astype(np.int64))
 TIME_MAX_NS = int(np.datetime64("2200-01-01", "ns").astype(np.int64))
 
 
@@ -25,19 +25,19 @@ def times_ns(path: Path, column: str, array: Any, first_row: int) -> npt.NDArray
     """Return ``array`` (int64 or timestamps) as int64 ns since 1970 UTC, shape (rows,).
 
     ``first_row`` is the row of ``array[0]`` in the file, for the message. Raises ``FeedError`` where a time is missing
-    or outside 1800 to 2199.
+    or outside 1970 to 2199.
     """
     if array.null_count:
         row = first_row + array.is_null().index(True).as_py()
         raise FeedError(f"{path}: {column} of row {row} (counted from 0) is missing; allowed: a time in every row")
-    with translated(path, what=f"column {column!r} ", allowed="times from 1800 to 2199"):
+    with translated(path, what=f"column {column!r} ", allowed="times from 1970 to 2199"):
         if pa.types.is_timestamp(array.type):
             array = array.cast(pa.timestamp("ns", array.type.tz)).view(pa.int64())
         times: npt.NDArray[np.int64] = plain(array.cast(pa.int64()))
     if len(times) and not (times.min() >= TIME_MIN_NS and times.max() < TIME_MAX_NS):
         row = int(np.argmax((times < TIME_MIN_NS) | (times >= TIME_MAX_NS)))
         raise FeedError(f"{path}: {column} of row {first_row + row} (counted from 0) is {times[row]} = "
-                        f"{time_text(int(times[row]))}; allowed: nanoseconds since 1970 UTC, from 1800 to 2199")
+                        f"{time_text(int(times[row]))}; allowed: nanoseconds since 1970 UTC, from 1970 to 2199")
     return times
 
 

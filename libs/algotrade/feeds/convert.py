@@ -20,6 +20,8 @@ from algotrade.feeds.tables import Table, is_csv, open_table, translated
 ROWS_MAX = 10_000_000
 """Rows that are sorted in memory, at 40 to 120 bytes each, twice while they move: about 2.5 GB at most."""
 
+TARGET_SUFFIXES = (".csv", ".parquet")
+
 _BATCH_ROWS = 1 << 18
 
 
@@ -34,13 +36,14 @@ class Converted(msgspec.Struct, frozen=True, kw_only=True):
 def convert(source: Path, target: Path, *, replace: bool = False, rows_max: int = ROWS_MAX) -> Converted:
     """Write the rows of ``source`` to ``target``, sorted by ``ts_event``; rows of one time keep their order.
 
-    The format is that of the names: .csv (.csv.gz to read), else Parquet. ``ts_event`` becomes int64 ns UTC, numbers
+    The format is that of the names: .csv or .parquet (.csv.gz to read). ``ts_event`` becomes int64 ns UTC, numbers
     become doubles, and columns that the schema does not know are left out. ``target`` appears complete or not at all.
-    Raises ``FeedError`` where ``source`` cannot be read or has more than ``rows_max`` rows, or ``target`` exists
-    (unless ``replace``) or cannot be written.
+    Raises ``FeedError`` where ``source`` cannot be read or has more than ``rows_max`` rows, or ``target`` has another
+    name, exists (unless ``replace``) or cannot be written.
     """
-    if target.name.lower().endswith(".gz"):
-        raise FeedError(f"{target}: is not written compressed; allowed: a name that ends in .csv or .parquet")
+    if target.suffix.lower() not in TARGET_SUFFIXES:
+        raise FeedError(f"{target}: ends in {target.suffix or 'no suffix'!r}; allowed: a name that ends in "
+                        f"{' or '.join(TARGET_SUFFIXES)}")
     if target.exists() and not replace:
         raise FeedError(f"{target}: exists; allowed: a new file, unless told to replace it")
     table = open_table(source)

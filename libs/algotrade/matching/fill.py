@@ -11,6 +11,7 @@ from algotrade.matching.orders import MARKET, STOP, STOP_LIMIT
 
 NO_FILL = -(2**63)
 UNLIMITED_LOTS = 2**62
+MOST_LOTS = 2.0**62
 
 
 @jit
@@ -18,7 +19,7 @@ def available_lots(size: float, lot: float, share_max: float) -> int:
     """Return how many lots of a record's ``size`` our orders may take; all of it where the size is not known."""
     if math.isnan(size):
         return UNLIMITED_LOTS
-    return math.floor(size * share_max / lot + 1e-9)
+    return math.floor(min(size * share_max / lot + 1e-9, MOST_LOTS))
 
 
 @jit
@@ -34,6 +35,12 @@ def spread_ticks(half_spread_bps: float, price: float, tick: float) -> int:
 
 
 @jit
+def positive(price_ticks: int) -> int:
+    """Return ``price_ticks``, or one tick where spread and slippage have carried it to nothing or below."""
+    return max(price_ticks, 1)
+
+
+@jit
 def fires_at_moment(side: int, taker_ticks: int, stop_ticks: int) -> bool:
     """Tell whether a stop fires: the price that the order would pay or get has reached it."""
     return side * (taker_ticks - stop_ticks) >= 0
@@ -46,9 +53,10 @@ def price_at_moment(
     """Return the fill price on a quote or a trade, ``NO_FILL`` for none.
 
     ``taker_ticks`` is the ask for a buy, the bid for a sell. A limit order that meets its price on arrival takes it,
-    slippage included but never beyond its limit; one that was resting there before gets its own price.
+    slippage included but never beyond its limit; one that was resting there before gets its own price. Nobody sells
+    below one tick.
     """
-    price = taker_ticks + side * slippage_ticks
+    price = positive(taker_ticks + side * slippage_ticks)
     if order_type in (MARKET, STOP):
         return price
     if side * (limit_ticks - taker_ticks) < 0:
@@ -68,20 +76,21 @@ def price_in_bar(  # noqa: PLR0911 -- one way out per case reads best
     Nothing is known of the path between open, high, low and close, so: a market order meets the open; a stop meets its
     price, or the open where that is worse; a limit order meets the open where that is better than its limit, else its
     limit, but only if the bar traded **through** it, since a touch may have filled those before us in the queue.
-    A stop-limit that fires in this bar may fill from the next one on (the caller marks it triggered).
+    A stop-limit that fires in this bar may fill from the next one on (the caller marks it triggered). An order that is
+    for at once or never meets the open alone: then ``high_ticks`` and ``low_ticks`` are the open too.
     """
     worst_ticks = high_ticks if side > 0 else low_ticks
     best_ticks = low_ticks if side > 0 else high_ticks
     if order_type == MARKET or (order_type == STOP and triggered != 0):
-        return open_ticks + side * cost_ticks
+        return positive(open_ticks + side * cost_ticks)
     if order_type == STOP:
         if side * (worst_ticks - stop_ticks) < 0:
             return NO_FILL
         met_ticks = max(open_ticks, stop_ticks) if side > 0 else min(open_ticks, stop_ticks)
-        return met_ticks + side * cost_ticks
+        return positive(met_ticks + side * cost_ticks)
     if order_type == STOP_LIMIT and triggered == 0:
         return NO_FILL
-    taken_ticks = open_ticks + side * cost_ticks
+    taken_ticks = positive(open_ticks + side * cost_ticks)
     if side * (limit_ticks - taken_ticks) >= 0:
         return taken_ticks
     if side * (limit_ticks - best_ticks) > 0:

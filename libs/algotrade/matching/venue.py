@@ -55,12 +55,13 @@ def settle(
 @jit
 def meet_moment(
     working: Records, count: int, instrument: int, sequence: int, time_ns: int, bid_ticks: int, ask_ticks: int,
-    bid_lots: int, ask_lots: int, slippage_ticks: int, events: Records,
+    bid_lots: int, ask_lots: int, one_size: bool, slippage_ticks: int, events: Records,  # noqa: FBT001 -- a kernel
 ) -> tuple[int, int]:
     """Let the instrument's orders meet a quote or a trade, in order of arrival; they share its size.
 
-    A stop that fires reaches the book as a new order, so it meets the next record. Returns (orders left, rows written);
-    ``working`` is compacted in place.
+    ``one_size``: buyers and sellers share one size, as that of a trade; a quote has one for each. A stop that fires
+    reaches the book as a new order, so it meets the next record. Returns (orders left, rows written); ``working`` is
+    compacted in place.
     """
     n = 0
     kept = 0
@@ -77,9 +78,9 @@ def meet_moment(
                     order["order_type"], side, order["limit_ticks"], order["resting"], taker_ticks, slippage_ticks)
                 left_lots = ask_lots if side > 0 else bid_lots
                 n, taken = settle(working, i, events, n, sequence, time_ns, price_ticks, left_lots)
-                if side > 0:
+                if side > 0 or one_size:
                     ask_lots -= taken
-                else:
+                if side < 0 or one_size:
                     bid_lots -= taken
         if order["lots"] > 0:
             if kept != i:
@@ -95,7 +96,8 @@ def meet_bar(
 ) -> tuple[int, int]:
     """Let the instrument's orders meet a bar, in order of arrival; they share its volume.
 
-    An order born at or before the open takes part in the whole bar; one born inside it meets the close alone.
+    An order born at or before the open takes part in the whole bar; one born inside it meets the close alone. One that
+    is for at once or never (IOC, FOK), but for a stop that has yet to fire, meets its first price alone.
     Returns as ``meet_moment``.
     """
     n = 0
@@ -106,10 +108,13 @@ def meet_bar(
             opened, highest, lowest = open_ticks, high_ticks, low_ticks
             if order["born_ns"] > open_time_ns:
                 opened, highest, lowest = close_ticks, close_ticks, close_ticks
+            is_stop_waiting = order["order_type"] in (STOP, STOP_LIMIT) and order["triggered"] == 0
+            if order["time_in_force"] in (IOC, FOK) and not is_stop_waiting:
+                highest, lowest = opened, opened
             price_ticks = price_in_bar(
                 order["order_type"], order["side"], order["triggered"], order["limit_ticks"], order["stop_ticks"],
                 opened, highest, lowest, cost_ticks)
-            waits = order["order_type"] in (STOP, STOP_LIMIT) and order["triggered"] == 0 and price_ticks == NO_FILL
+            waits = is_stop_waiting and price_ticks == NO_FILL
             if fires_in_bar(order["order_type"], order["side"], order["stop_ticks"], highest, lowest):
                 order["triggered"] = 1
             if not waits:

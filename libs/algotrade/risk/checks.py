@@ -4,6 +4,8 @@ Why integers: a limit on lots and ticks holds exactly. Money amounts are float64
 to a limit is many orders of magnitude above their rounding.
 """
 
+import math
+
 import numpy as np
 
 from algotrade.domain.instrument import Instruments
@@ -14,8 +16,10 @@ from algotrade.risk.reasons import Reason
 
 BOOK = np.dtype([
     ("position_lots", "<i8"), ("working_buy_lots", "<i8"), ("working_sell_lots", "<i8"), ("restricted", "<i8"),
+    ("working_price", "<f8"),
 ])
-"""One instrument in the gate's eyes: what is held, and what open orders may still add on each side."""
+"""One instrument in the gate's eyes: what is held, what open orders may still add on each side, and the highest limit
+or stop among the orders since it last had none open, 0 for none."""
 
 SCALE = np.dtype([("tick", "<f8"), ("lot", "<f8"), ("multiplier", "<f8")])
 """One instrument's units: price per tick, quantity per lot, money per unit and price."""
@@ -35,6 +39,8 @@ POSITION_QUANTITY_MAX = int(Reason.POSITION_QUANTITY_MAX)
 GROSS_EXPOSURE_MAX = int(Reason.GROSS_EXPOSURE_MAX)
 NET_EXPOSURE_MAX = int(Reason.NET_EXPOSURE_MAX)
 ORDER_RATE_MAX = int(Reason.ORDER_RATE_MAX)
+
+MOST_LOTS = 2.0**62
 
 NO_PRICE = -(2**63)
 """In place of a limit or stop price in ticks: the order has none."""
@@ -67,7 +73,7 @@ def check_order(  # noqa: PLR0911 -- one way out per reason reads best
     scale = scales[instrument]
     if row["restricted"] != 0:
         return INSTRUMENT_RESTRICTED
-    if lots * scale["lot"] > bound["order_quantity_max"]:
+    if lots > most_lots(bound["order_quantity_max"], scale["lot"]):
         return ORDER_QUANTITY_MAX
     if working_orders >= bound["working_orders_max"]:
         return WORKING_ORDERS_MAX
@@ -81,7 +87,7 @@ def check_order(  # noqa: PLR0911 -- one way out per reason reads best
     if not lots * scale["lot"] * worst * scale["multiplier"] <= bound["order_notional_max"]:
         return ORDER_NOTIONAL_MAX
     working_lots = row["working_buy_lots"] if side > 0 else row["working_sell_lots"]
-    if (side * row["position_lots"] + working_lots + lots) * scale["lot"] > bound["position_quantity_max"]:
+    if side * row["position_lots"] + working_lots + lots > most_lots(bound["position_quantity_max"], scale["lot"]):
         return POSITION_QUANTITY_MAX
     reason = check_exposure(bound, book, marks, scales, instrument, side, lots, worst)
     if reason != PASSED:
@@ -89,6 +95,12 @@ def check_order(  # noqa: PLR0911 -- one way out per reason reads best
     if oldest_order_ns > now_ns - bound["order_window_ns"]:
         return ORDER_RATE_MAX
     return PASSED
+
+
+@jit
+def most_lots(quantity_max: float, lot: float) -> int:
+    """Return how many whole lots ``quantity_max`` holds; the float quotient of 0.3 and 0.1 is a hair below 3."""
+    return math.floor(min(quantity_max / lot * (1.0 + 1e-12), MOST_LOTS))
 
 
 @jit
@@ -133,28 +145,38 @@ def check_price(
 def check_exposure(
     bound: Record, book: Records, marks: Records, scales: Records, instrument: int, side: int, lots: int, price: float,
 ) -> int:
-    """Return why the account with this order and all open ones, filled in the worst way, would be too exposed."""
-    gross = 0.0
-    highest = 0.0
-    lowest = 0.0
+    """Return why the account with this order and all open ones, filled in the worst way, would be too exposed.
+
+    An order that leaves the worst way as it was, or better, passes beyond the limits too: they must not trap a position
+    that the market has carried over them. A NaN, from a holding that nothing prices, is a breach whatever the order is.
+    """
+    gross, highest, lowest = 0.0, 0.0, 0.0
+    gross_before, highest_before, lowest_before = 0.0, 0.0, 0.0
     for i in range(len(book)):
         row = book[i]
         long_lots = row["position_lots"] + row["working_buy_lots"]
         short_lots = row["position_lots"] - row["working_sell_lots"]
         unit = marks[i]["price"]
+        if row["working_price"] > unit:  # noqa: PLR1730 -- a NaN has to stay one
+            unit = row["working_price"]
+        value = unit * scales[i]["lot"] * scales[i]["multiplier"]
+        if long_lots != 0 or short_lots != 0:
+            gross_before += max(abs(long_lots), abs(short_lots)) * value
+            highest_before += long_lots * value
+            lowest_before += short_lots * value
         if i == instrument:
+            most = max(abs(long_lots), abs(short_lots))
             long_lots += lots if side > 0 else 0
             short_lots -= lots if side < 0 else 0
-            unit = max(unit, price)
-        if long_lots == 0 and short_lots == 0:
-            continue
-        value = unit * scales[i]["lot"] * scales[i]["multiplier"]
-        gross += max(abs(long_lots), abs(short_lots)) * value
-        highest += long_lots * value
-        lowest += short_lots * value
-    # Written so that a NaN, from a holding that nothing prices, is a breach too.
-    if not gross <= bound["gross_exposure_max"]:
+            if price > unit and max(abs(long_lots), abs(short_lots)) > most:
+                value = price * scales[i]["lot"] * scales[i]["multiplier"]
+        if long_lots != 0 or short_lots != 0:
+            gross += max(abs(long_lots), abs(short_lots)) * value
+            highest += long_lots * value
+            lowest += short_lots * value
+    # Written so that a NaN is a breach.
+    if not gross <= max(bound["gross_exposure_max"], gross_before):
         return GROSS_EXPOSURE_MAX
-    if not max(highest, -lowest) <= bound["net_exposure_max"]:
+    if not max(highest, -lowest) <= max(bound["net_exposure_max"], highest_before, -lowest_before):
         return NET_EXPOSURE_MAX
     return PASSED

@@ -101,6 +101,8 @@ class Gate:
         self._recent_ns[self._oldest] = now_ns
         self._oldest = (self._oldest + 1) % len(self._recent_ns)
         self._checks += 1
+        price = max(float(p) for p in (order.limit_price, order.stop_price, 0) if p is not None)
+        self._book["working_price"][instrument.id] = max(price, self._book["working_price"][instrument.id])
         return Approved(intent=order, check_id=self._checks, lots=lots, limit_ticks=limit_ticks,
                         stop_ticks=stop_ticks, seal=_SEAL)
 
@@ -112,7 +114,10 @@ class Gate:
 
     def reserve(self, instrument: int, side: Side, lots: int, *, orders: int) -> None:
         """Count ``lots`` (negative: no longer) as working on ``side``, and ``orders`` more or fewer open orders."""
-        self._book["working_buy_lots" if side is Side.BUY else "working_sell_lots"][instrument] += lots
+        row = self._book[instrument]
+        row["working_buy_lots" if side is Side.BUY else "working_sell_lots"] += lots
+        if row["working_buy_lots"] == row["working_sell_lots"] == 0:
+            row["working_price"] = 0.0
         self._working_orders += orders
         assert self._working_orders >= 0, "more orders were closed than opened"
 

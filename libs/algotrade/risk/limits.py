@@ -19,7 +19,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Pre-trade limits of one account, all of them always on.
 
     Amounts are in the account's currency, quantities in units of the instrument. Exposure counts every working order
-    as if it filled in the worst direction. ``reference`` is the last trusted market price of the instrument.
+    as if it filled in the worst direction, and never refuses an order that leaves the worst as it was or better.
+    ``reference`` is the last trusted market price of the instrument.
 
     ``order_quantity_max``       of one order
     ``order_notional_max``       of one order, at its worst price

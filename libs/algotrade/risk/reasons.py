@@ -7,14 +7,14 @@ class Reason(IntEnum):
     """The gate's verdicts; the order is that of the checks, so the first that fails is the one reported."""
 
     PASSED = 0
-    INSTRUMENT_RESTRICTED = 1
-    SESSION_CLOSED = 2
-    QUANTITY_NOT_POSITIVE = 3
-    QUANTITY_OFF_LOT = 4
-    PRICE_MISMATCH = 5
+    SESSION_CLOSED = 1
+    QUANTITY_NOT_POSITIVE = 2
+    QUANTITY_OFF_LOT = 3
+    PRICE_MISMATCH = 4
     """A price is missing that the order type needs, or one is given that it does not have."""
-    PRICE_NOT_POSITIVE = 6
-    PRICE_OFF_TICK = 7
+    PRICE_NOT_POSITIVE = 5
+    PRICE_OFF_TICK = 6
+    INSTRUMENT_RESTRICTED = 7
     ORDER_QUANTITY_MAX = 8
     WORKING_ORDERS_MAX = 9
     REFERENCE_MISSING = 10

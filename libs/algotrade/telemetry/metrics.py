@@ -47,7 +47,7 @@ METRICS: dict[str, Metric] = {m.name: m for m in (
     Metric("algotrade_fills_total", "counter", "fills", "Executions booked"),
     Metric("algotrade_fills_late_total", "counter", "fills", "Executions booked after their order had ended"),
     Metric("algotrade_broker_events_unmatched_total", "counter", "events",
-           "What the broker told about orders that this plane does not know"),
+           "What the broker told that fits no order here, or not the state of its order"),
     Metric("algotrade_reports_total", "counter", "reports", "Execution reports published or folded"),
     Metric("algotrade_order_latency_seconds", "histogram", "seconds",
            "From market data published to its order accepted by the broker"),

@@ -74,24 +74,26 @@ def tail(
 
 @app.command(epilog="example: algotrade bus stats --bus local:out/demo/bus")
 def stats(address: Address = DEFAULT_BUS) -> None:
-    """Say how far each reader has come, what could not be decoded, and how much disk is used."""
+    """Say how far each reader's newest snapshot has come, what could not be decoded, and how much disk is used."""
     from rich.table import Table
 
-    from algotrade.bus import TOPICS
+    from algotrade.bus import PLANES, TOPICS, Snapshots
     from algotrade_runners.cli.output import console
 
     lags = Table(title="readers", title_justify="left")
-    for column in ("topic", "reader", "committed", "next", "behind"):
+    for column in ("topic", "reader", "handled", "next", "behind", "kept from"):
         lags.add_column(column)
     out = console()
     with _looking(address) as bus:
+        handled = {plane: Snapshots(bus, f"snapshots.{plane}", plane).positions() for plane in PLANES}
         for name, topic in TOPICS.items():
             for partition in range(bus.partitions(name)):
                 _, following = bus.bounds(name, partition)
                 for reader in topic.readers:
-                    committed = bus.committed(reader, name, partition)
-                    lags.add_row(f"{name}/{partition}", reader, f"{committed:,}", f"{following:,}",
-                                 f"{following - committed:,}")
+                    at = handled[reader].get((name, partition), 0)
+                    # The snapshot before the newest must find its inputs too, so more is kept than is not handled.
+                    lags.add_row(f"{name}/{partition}", reader, f"{at:,}", f"{following:,}", f"{following - at:,}",
+                                 f"{bus.committed(reader, name, partition):,}")
         dead = {name: bus.bounds(name)[1] for name in TOPICS if name.endswith(".dead")}
     out.print(lags)
     out.print("dead letters: " + (", ".join(f"{name} {n:,}" for name, n in dead.items() if n) or "none"))

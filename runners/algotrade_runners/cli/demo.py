@@ -2,6 +2,7 @@
 
 import shlex
 import shutil
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
+from algotrade.backtest.files import OutputError
 from algotrade.bus import BusError, LocalBus, MemoryBus
 from algotrade.bus.topics import PLANES
 from algotrade.config import write
@@ -58,18 +60,29 @@ def demo(options: Options, console: Console, stop: StopFlag) -> int:
     else:
         died = _in_three_processes(prepared, options, console, stop)
         if died:
-            console.print(f"to go on: {resume_command(options)}", style="bold", markup=False, soft_wrap=True)
+            _say_how_to_go_on(options, console)
             return EXIT_PLANE_DIED
         with _looking(request.bus) as bus:
             outcome = None if stop.is_set else outcome_of(bus)
     if outcome is None or not outcome.finished:
-        console.print("stopped before the end of the data; nothing is lost")
-        if options.processes > 1:
-            console.print(f"to go on: {resume_command(options)}", style="bold", markup=False, soft_wrap=True)
+        if options.processes == 1:
+            console.print("stopped before the end of the data; a run in memory leaves nothing to go on from")
+        else:
+            console.print("stopped before the end of the data; nothing is lost")
+            _say_how_to_go_on(options, console)
         return EXIT_INTERRUPTED
-    results = write_results(prepared, outcome, request.out)
+    try:
+        results = write_results(prepared, outcome, request.out)
+    except OutputError:
+        if options.processes > 1:
+            _say_how_to_go_on(options, console)
+        raise
     print_summary(results, outcome, request.out, console)
     return EXIT_OK
+
+
+def _say_how_to_go_on(options: Options, console: Console) -> None:
+    console.print(f"to go on: {resume_command(options)}", style="bold", markup=False, soft_wrap=True)
 
 
 def resume_command(options: Options) -> str:
@@ -104,10 +117,14 @@ def _in_three_processes(prepared: Prepared, options: Options, console: Console, 
                     break
                 lines.update()
                 pause.wait(LOOK_S)
+        alone = {plane: code for plane, code in children.exit_codes().items() if code is not None}
         children.stop()
-        failed = {plane: code for plane, code in children.exit_codes().items() if code}
+        # One that our own signal met before it could take signals did nothing wrong.
+        failed = {plane: code for plane, code in children.exit_codes().items()
+                  if code and (plane in alone or code != -signal.SIGTERM)}
     for plane, code in failed.items():
-        console.print(f"the {plane} ended with exit code {code}; the end of its log:", style="bold red", markup=False)
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        console.print(f"the {plane} {how}; the end of its log:", style="bold red", markup=False)
         console.print(_tail(children.log(plane)), markup=False, soft_wrap=True)
     return bool(failed) and not stop.is_set
 

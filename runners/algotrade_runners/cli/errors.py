@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 
+from algotrade.backtest.files import OutputError
 from algotrade_runners.host import CONFIG_ERRORS, EXIT_USAGE, EXIT_WORLD, WORLD_ERRORS
 
 
@@ -16,7 +17,7 @@ def told() -> Iterator[None]:
         yield
     except CONFIG_ERRORS as error:
         _leave(error, EXIT_USAGE)
-    except WORLD_ERRORS as error:
+    except (*WORLD_ERRORS, OutputError) as error:
         _leave(error, EXIT_WORLD)
 
 

@@ -110,6 +110,7 @@ def run(
     from algotrade.config import load
     from algotrade_runners.cli.errors import told
     from algotrade_runners.data_plane.main import run_data_plane
+    from algotrade_runners.host import leave
     from algotrade_runners.order_plane.main import run_order_plane
     from algotrade_runners.settings import Settings
     from algotrade_runners.strategy_plane.main import run_strategy_plane
@@ -117,7 +118,7 @@ def run(
     runners = {DATA_PLANE: run_data_plane, STRATEGY_PLANE: run_strategy_plane, ORDER_PLANE: run_order_plane}
     with told():
         settings = load(config, Settings, os.environ)
-    raise typer.Exit(runners[plane.value](settings))
+    leave(runners[plane.value](settings))
 
 
 def main() -> None:

@@ -46,9 +46,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     def elapsed_s(self) -> float:
         """Return seconds from the data plane's first read to the order plane's last handled record.
 
-        Of a run that was resumed, of the last session only.
+        Of a run that was resumed, of the last session only; where that had nothing left to read, from the order plane's
+        first handled record.
         """
-        return max(0, self.orders.ended_ns - self.data.started_ns) / NANOSECONDS_PER_SECOND
+        began_ns = self.data.started_ns or self.orders.began_ns
+        return max(0, self.orders.ended_ns - began_ns) / NANOSECONDS_PER_SECOND
 
     @property
     def records_handled(self) -> int:

@@ -10,7 +10,7 @@ import msgspec
 from algotrade.config import ConfigError, convert, load, override
 from algotrade.feeds import FileFacts, inspect, instruments_of, write_sample
 from algotrade.strategy import STRATEGIES, default_for, definition_of
-from algotrade_runners.settings import Settings
+from algotrade_runners.settings import Settings, check_whole
 
 SAMPLE_STATEMENT = (
     "Daily bars of five US stocks, 2000-03 to 2013-03, in the public domain (Quandl WIKI prices, by way of the PyPI "
@@ -68,18 +68,28 @@ def prepare(request: Request) -> Prepared:
     """
     paths = request.data or (_sample(request.out),)
     facts = tuple(inspect(path) for path in paths)
+    _check_different(facts)
     statements = (FILES_STATEMENT if request.data else SAMPLE_STATEMENT,)
     if request.resume and request.config.exists():
         settings = _as_before(request, {fact.path.name: fact.sha256 for fact in facts})
     else:
         settings = _composed(request, facts)
+    check_whole(settings)
     return Prepared(settings=settings, facts=facts, statements=statements, resumed=request.resume)
+
+
+def _check_different(facts: Sequence[FileFacts]) -> None:
+    seen: dict[str, Path] = {}
+    for fact in facts:
+        before = seen.setdefault(fact.sha256, fact.path)
+        if before is not fact.path:
+            raise ConfigError(f"--data: {fact.path} holds the same bytes as {before}; allowed: every record once")
 
 
 def _composed(request: Request, facts: Sequence[FileFacts]) -> Settings:
     values: dict[str, Any] = {
         "run": {"seed": 1 if request.seed is None else request.seed},
-        "bus": {"url": f"local:{request.bus}"},
+        "bus": {"url": f"local:{request.bus.resolve()}"},
         "feed": {"paths": [str(fact.path.resolve()) for fact in facts], "speed": request.speed or 0.0},
         "instruments": [{"symbol": i.symbol, "tick": str(i.tick)} for i in instruments_of(facts)],
         "strategy": {"name": _strategy(request.strategy, facts)},
@@ -97,8 +107,9 @@ def _as_before(request: Request, data_sha256: dict[str, str]) -> Settings:
     settings = load(request.config, Settings, os.environ)
     began = msgspec.json.decode(request.manifest.read_bytes()) if request.manifest.exists() else {}
     if began.get("data_sha256", data_sha256) != data_sha256:
-        raise ConfigError(f"--data: {', '.join(data_sha256)} are not the files that the run in {request.bus} began "
-                          f"with; allowed: {', '.join(began['data_sha256'])}, unchanged")
+        given = "--data" if request.data else "no --data, and so the sample"
+        raise ConfigError(f"{given}: {', '.join(data_sha256)} are not the files that the run in {request.bus} began "
+                          f"with; allowed: --data with {', '.join(began['data_sha256'])}, unchanged")
     for option, asked, before in (("--strategy", request.strategy, settings.strategy.name),
                                   ("--seed", request.seed, settings.run.seed)):
         if asked not in {None, before}:
@@ -107,7 +118,7 @@ def _as_before(request: Request, data_sha256: dict[str, str]) -> Settings:
     speed = settings.feed.speed if request.speed is None else request.speed
     return msgspec.structs.replace(
         settings, feed=msgspec.structs.replace(settings.feed, paths=paths, speed=speed),
-        bus=msgspec.structs.replace(settings.bus, url=f"local:{request.bus}"))
+        bus=msgspec.structs.replace(settings.bus, url=f"local:{request.bus.resolve()}"))
 
 
 def _sample(out: Path) -> Path:

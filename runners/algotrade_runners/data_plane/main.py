@@ -1,12 +1,10 @@
 """The data plane's process."""
 
-import sys
-
 from algotrade.bus import Bus, open_bus
 from algotrade.bus.topics import DATA_PLANE
 from algotrade.domain import SystemClock
 from algotrade_runners.data_plane.build import build_data_plane
-from algotrade_runners.host import Plane, host, settings_from_command_line
+from algotrade_runners.host import Plane, host, leave, settings_from_command_line
 from algotrade_runners.settings import Settings
 
 
@@ -17,7 +15,7 @@ def run_data_plane(settings: Settings) -> int:
 
 def main() -> None:
     """Run from the command line: ``--config FILE``."""
-    sys.exit(run_data_plane(settings_from_command_line(DATA_PLANE)))
+    leave(run_data_plane(settings_from_command_line(DATA_PLANE)))
 
 
 def _build(settings: Settings, clock: SystemClock) -> tuple[Plane, Bus]:

@@ -1,11 +1,9 @@
 """The order plane's process."""
 
-import sys
-
 from algotrade.bus import Bus, open_bus
 from algotrade.bus.topics import ORDER_PLANE
 from algotrade.domain import SystemClock
-from algotrade_runners.host import Plane, host, settings_from_command_line
+from algotrade_runners.host import Plane, host, leave, settings_from_command_line
 from algotrade_runners.order_plane.build import build_order_plane
 from algotrade_runners.settings import Settings
 
@@ -17,7 +15,7 @@ def run_order_plane(settings: Settings) -> int:
 
 def main() -> None:
     """Run from the command line: ``--config FILE``."""
-    sys.exit(run_order_plane(settings_from_command_line(ORDER_PLANE)))
+    leave(run_order_plane(settings_from_command_line(ORDER_PLANE)))
 
 
 def _build(settings: Settings, clock: SystemClock) -> tuple[Plane, Bus]:

@@ -63,8 +63,9 @@ class OrderState(msgspec.Struct, kw_only=True):
     fills: int = 0
     repeated: int = 0
     finished: bool = False
+    began_ns: int = 0
     ended_ns: int = 0
-    """Monotonic clock when this process last handled a record."""
+    """Monotonic clock when this process first and last handled a record; 0 where it has not."""
     latency_counts: list[int] = []
     """Orders by the time from market data published to order accepted, in the buckets of telemetry.metrics."""
     session_began_at: int = 0
@@ -107,6 +108,7 @@ class OrderPlane:
         self.state = state
         self._restore(state)
         state.session_began_at = state.tally.records
+        state.began_ns = state.ended_ns = 0
         self._saved_at = state.tally.records
         self.done = False
         self.wait_s = WAIT_S
@@ -126,6 +128,7 @@ class OrderPlane:
         progressed = self.state.tally.records + self.state.intents > before
         if progressed:
             self.state.ended_ns = self._clock.monotonic_ns()
+            self.state.began_ns = self.state.began_ns or self.state.ended_ns
         if self._market.ended and promised_ns == PROMISE_END and not self._pending:
             self.state.finished = self.done = True
         self._waits += not progressed

@@ -4,10 +4,9 @@ import msgspec
 
 from algotrade.bus import Bus, MarketReader, RepeatingOutput, Schema, Snapshots, TopicReader, values_of
 from algotrade.bus.topics import STRATEGY_PLANE
-from algotrade.config import convert
 from algotrade.domain import ExecutionReport
-from algotrade.strategy import KernelRunner, Runnable, definition_of
-from algotrade_runners.settings import Settings
+from algotrade.strategy import KernelRunner, Runnable
+from algotrade_runners.settings import Settings, strategy_of
 from algotrade_runners.strategy_plane.plane import REPORTS_TOPIC, StrategyPlane, StrategyState
 
 SNAPSHOTS_TOPIC = f"snapshots.{STRATEGY_PLANE}"
@@ -15,8 +14,7 @@ SNAPSHOTS_TOPIC = f"snapshots.{STRATEGY_PLANE}"
 
 def build_strategy(settings: Settings) -> Runnable:
     """Return the strategy that the settings name, with its parameters, compiled."""
-    definition = definition_of(settings.strategy.name)
-    parameters = convert(settings.strategy.parameters, definition.parameters, "strategy.parameters")
+    definition, parameters = strategy_of(settings)
     return KernelRunner(definition, parameters, settings.universe(), settings.run.id)
 
 

@@ -1,11 +1,9 @@
 """The strategy plane's process."""
 
-import sys
-
 from algotrade.bus import Bus, open_bus
 from algotrade.bus.topics import STRATEGY_PLANE
 from algotrade.domain import SystemClock
-from algotrade_runners.host import Plane, host, settings_from_command_line
+from algotrade_runners.host import Plane, host, leave, settings_from_command_line
 from algotrade_runners.settings import Settings
 from algotrade_runners.strategy_plane.build import build_strategy_plane
 
@@ -17,7 +15,7 @@ def run_strategy_plane(settings: Settings) -> int:
 
 def main() -> None:
     """Run from the command line: ``--config FILE``."""
-    sys.exit(run_strategy_plane(settings_from_command_line(STRATEGY_PLANE)))
+    leave(run_strategy_plane(settings_from_command_line(STRATEGY_PLANE)))
 
 
 def _build(settings: Settings, clock: SystemClock) -> tuple[Plane, Bus]:  # noqa: ARG001 -- a strategy has no clock

@@ -27,8 +27,8 @@ INK, MUTED, GRID, PAPER = "#1c2733", "#66737f", "#e8ebee", "#ffffff"
 NAVY, TEAL, SLATE, GREEN, RED = "#1f4e79", "#2a8c82", "#8795a1", "#1a7f4b", "#b3362b"
 
 PERFORMANCE_HEIGHT_PX, PRICE_HEIGHT_PX = 660, 300
-MARGIN = {"l": 76, "r": 16, "t": 28, "b": 34}
-"""The same for all charts, so that their time axes stand exactly below one another."""
+MARGIN = {"l": 76, "r": 16, "t": 28, "b": 46}
+"""The same for all charts, so that their time axes stand exactly below one another; times of day have two lines."""
 
 
 def performance(curve: Curve, first_ns: int, last_ns: int) -> Figure:
