@@ -22,7 +22,7 @@ from tests.benchmarks.ticks import ibm, paced, repeated
 from tests.integration.runs import Started, demo
 
 RUNS = 5
-MEMORY_WEEKS = 13
+MEMORY_WEEKS = 16
 
 
 def throughput(folder: Path) -> list[Row]:
