@@ -5,6 +5,7 @@ rows into ``OrderIntent`` values with ids, ticks, lots and ``Decimal``.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,6 +38,27 @@ INTENT = np.dtype(
 ``lifetime_ns``      the intent expires at the record's event time plus this
 ``target_sequence``, ``target_number``  name the order that a CANCEL or a REPLACE is about, by its intent's id
 """
+
+
+
+class Intent(NamedTuple):
+    """One row of ``INTENT`` as Python values: taken at once, which costs a tenth of field by field."""
+
+    row: int
+    action: int
+    instrument: int
+    side: int
+    order_type: int
+    time_in_force: int
+    target_number: int
+    quantity: float
+    limit_price: float
+    stop_price: float
+    lifetime_ns: int
+    target_sequence: int
+
+
+assert Intent._fields == INTENT.names, "a row's values come in the order of its layout"
 
 NEW, CANCEL, REPLACE = 0, 1, 2
 
