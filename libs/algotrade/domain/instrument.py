@@ -1,5 +1,6 @@
 """What can be traded, and the one crossing between prices, ticks and floats."""
 
+import functools
 import math
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -74,6 +75,7 @@ def _is_whole(value: Decimal, step: Decimal) -> bool:
     return value.is_finite() and abs(value) <= STEPS_MAX * step and value % step == 0
 
 
+@functools.lru_cache(maxsize=4096)  # the same few sizes and prices come again and again
 def _steps(value: Decimal | float, step: Decimal, what: str, symbol: str) -> int:
     if not math.isfinite(value):
         raise InstrumentError(f"{what} of {symbol!r} is {value}; allowed: a finite number")

@@ -107,13 +107,13 @@ class KernelRunner:
         count = self._definition.step(self._params, self._state, records, self._intents)
         if count == 0:
             return total, []
-        row = int(self._intents[0]["row"])
+        row = Intent._make(self._intents[0].item()).row
         if row < total - 1:
             np.copyto(self._state_bytes, self._state_before)
             count = self._definition.step(self._params, self._state, records[: row + 1], self._intents)
         assert 0 < count <= self._definition.intents_per_record_max, f"{self.name} made {count} intents of one record"
-        record = records[row]
-        return row + 1, self._values(int(record["sequence"]), int(record["event_time_ns"]), row, count)
+        sequence, event_time_ns, *_ = records[row].item()
+        return row + 1, self._values(sequence, event_time_ns, row, count)
 
     def _values(self, sequence: int, event_time_ns: int, row: int, count: int) -> list[OrderIntent]:
         """Return the intents in the first ``count`` rows, all of the record in ``row``."""
