@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUT ?= out/demo
 DRILLS ?= 25
+KAFKA_DRILLS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test torture bench package lint docs lock clean
+.PHONY: help venv demo test torture kafka kafka-demo test-kafka torture-kafka bench package lint docs lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(READY) ## create .venv from the hash-locked requirements
 
@@ -35,9 +36,23 @@ lint: $(READY) ## style, types and the repository's own rules
 torture: $(READY) ## kill -9 each plane at DRILLS seeded moments, go on, compare the files (15 minutes)
 	TORTURE_DRILLS=$(DRILLS) $(BIN)/python -m pytest tests/torture
 
+kafka: $(READY) ## a real Apache Kafka here, one broker (Java 17 and Maven), until Ctrl-C
+	$(BIN)/python tools/kafka/cluster.py
+
+kafka-demo: $(READY) ## the demo over a Kafka of its own
+	$(BIN)/python tools/kafka/cluster.py -- $(BIN)/algotrade demo --out $(OUT) \
+	  $(foreach file,$(DATA),--data $(file)) $(ARGS)
+
+test-kafka: $(READY) ## the bus contract, the demo's fills and kills over a real broker (5 minutes)
+	TEST_KAFKA=1 TORTURE_DRILLS=$(KAFKA_DRILLS) $(BIN)/python -m pytest tests/kafka $(ARGS)
+
+torture-kafka: $(READY) ## the same with DRILLS kills per plane, and brokers that fail (40 minutes)
+	TEST_KAFKA=1 KAFKA_CHAOS=1 TORTURE_DRILLS=$(DRILLS) $(BIN)/python -m pytest tests/kafka $(ARGS)
+
 bench: $(READY) ## measure, and print tables with medians beside what is asked (10 minutes, quiet machine)
 	$(BIN)/python -m tests.benchmarks.micro
 	$(BIN)/python -m tests.benchmarks.replay
+	$(BIN)/python -m tests.benchmarks.kafka
 
 package: $(READY) ## a PEX per plane (Pants) and the wheel, in dist/, built and tried out
 	rm -f dist/algotrade-*.whl

@@ -56,7 +56,7 @@ class RunSettings(_Section, frozen=True, kw_only=True):
 class BusSettings(_Section, frozen=True, kw_only=True):
     """Where the planes meet.
 
-    ``url``  ``local:FOLDER``, the durable log of one host
+    ``url``  ``local:FOLDER``, the durable log of one host, or ``kafka://HOST:PORT[,HOST:PORT...]/RUN``
     """
 
     url: str

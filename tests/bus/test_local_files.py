@@ -4,7 +4,7 @@ import apsw
 import msgspec
 import pytest
 
-from algotrade.bus import BusError, FormatUnsupported, LocalBus, local_folder, open_bus
+from algotrade.bus import BusError, FormatUnsupported, LocalBus, bus_at, open_bus
 from algotrade.bus import board as boards
 from algotrade.bus import folder as folders
 from algotrade.bus import local as locals_
@@ -126,13 +126,14 @@ def test_a_bus_in_use_is_neither_removed_nor_made_to_forget(folder):
 
 
 def test_an_address_names_a_scheme_and_a_folder(folder):
-    bus = open_bus(f"local:{folder}", "data-plane")
+    bus = open_bus(f"local:{folder}", "data-plane", {})
     assert isinstance(bus, LocalBus)
     bus.close()
-    assert local_folder("local:a:b/c") == "a:b/c"
-    for url in ("kafka:host", "memory:", "local:", "local", "", str(folder)):
+    assert str(bus_at("local:a:b/c", {})) == "a:b/c"
+    assert bus_at(f"local:{folder}/../x", {}).url == f"local:{folder.parent.resolve() / 'x'}"
+    for url in ("memory:", "local:", "local", "", str(folder)):
         with pytest.raises(BusError, match="allowed: local:FOLDER"):
-            open_bus(url, "data-plane")
+            open_bus(url, "data-plane", {})
 
 
 def test_a_writer_has_a_name_fit_for_a_file(folder):

@@ -69,3 +69,15 @@ def message(text: str = "", key: str = "k", size_bytes: int = 0) -> Outgoing:
 
 def values(bus: Bus, topic: str, position: int = 0, partition: int = 0) -> list[bytes]:
     return [m.value for m in bus.read(topic, position, messages_max=1_000, partition=partition)]
+
+
+def seen(bus: Bus, name: str, value: int) -> int:
+    """Return what ``bus`` sees promised under ``name``, once that is ``value`` or no longer on its way."""
+    for _ in range(LOOKS_MAX):
+        if bus.promised(name) == value:
+            break
+        bus.wait(0.01)
+    return bus.promised(name)
+
+
+LOOKS_MAX = 500

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from algotrade.bus import LocalBus
+from algotrade.bus import Bus, bus_at
 from algotrade.bus.topics import PLANES
 from algotrade_runners.replay_time import handled_name
 
@@ -32,10 +32,11 @@ def demo(out: Path, *words: str | Path) -> dict:
 
 
 class Started:
-    """A demo that runs, with its planes as processes."""
+    """A demo that runs, with its planes as processes; ``bus`` is the address among its words, if there is one."""
 
-    def __init__(self, out: Path, words: Sequence[str | Path]) -> None:
+    def __init__(self, out: Path, words: Sequence[str | Path], bus: str = "") -> None:
         self.out = out
+        self._place = bus_at(bus or f"local:{out / 'bus'}", os.environ)
         self.process = subprocess.Popen([COMMAND, "demo", "--out", str(out), *map(str, words)], text=True,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
 
@@ -52,12 +53,13 @@ class Started:
                     found[plane] = child
         return found
 
-    def wait_until(self, ready: Callable[[LocalBus], bool]) -> None:
+    def wait_until(self, ready: Callable[[Bus], bool]) -> None:
         """Wait, woken by the bus itself, until ``ready`` says so or the demo has ended."""
-        folder = self.out / "bus"
-        while self.process.poll() is None and not (folder / "FORMAT").exists():
+        while not self.planes():  # before them, the bus may be that of a run before
+            if self.process.poll() is not None:
+                return
             psutil.wait_procs([psutil.Process(self.process.pid)], timeout=0.01)
-        bus = LocalBus(folder, None)
+        bus = self._place.open(None)
         try:
             while self.process.poll() is None and not ready(bus):
                 bus.wait(0.02)

@@ -67,7 +67,8 @@ def test_unsorted_times(tmp_path):
     (["--speed", "0"], "allowed: max, or a factor above 0"),
     (["--speed", "quick"], "allowed: max, or a factor above 0"),
     (["--processes", "2"], "allowed: 1 or 3"),
-    (["--bus", "kafka://x"], "allowed: local:DIR"),
+    (["--bus", "kafka://x"], "kafka://HOST:PORT"),
+    (["--bus", "nats://x"], "allowed: local:FOLDER"),
     (["--processes", "1", "--bus", "local:x"], "--bus and --resume need"),
     (["--strategy", "magic"], "allowed: ema_cross, ofi"),
     (["--seed", "-1"], "seed is -1; allowed: 0"),
@@ -159,7 +160,7 @@ def test_a_bus_folder_of_another_version_or_of_something_else(quotes, tmp_path):
 
 
 def test_resuming_what_never_began_or_with_other_data(quotes, tmp_path):
-    assert "no bus folder to resume from" in refused(
+    assert "holds no run to resume" in refused(
         "demo", "--data", quotes, "--out", tmp_path / "o", "--resume", tmp_path / "nothing", code=EXIT_WORLD)
     demo(tmp_path / "o", "--data", quotes)
     write_quotes(quotes, 2_000, seed=9)

@@ -11,13 +11,16 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from algotrade.bus.topics import ORDER_PLANE, PLANES, TOPICS
+from algotrade.bus import LocalBus, Outgoing, Schema, TopicReader, values_of
+from algotrade.bus.topics import ORDER_PLANE, PLANES, STRATEGY_PLANE, TOPICS
+from algotrade.domain import NewOrder
 from algotrade_runners.host import EXIT_WORLD
 from tests.integration.runs import COMMAND, RUN_S_MAX, Started, algotrade, demo
 from tests.integration.ticks import write_quotes, write_trades
 
-COMMANDS = [(), ("demo",), ("run",), ("data",), ("data", "check"), ("data", "convert"), ("bus",), ("bus", "topics"),
-            ("bus", "tail"), ("bus", "stats")]
+COMMANDS = [(), ("demo",), ("run",), ("data",), ("data", "check"), ("data", "convert"), ("bus",),
+            *(("bus", command) for command in ("topics", "tail", "stats", "create", "describe", "check", "dead")),
+            ("bus", "dead", "list"), ("bus", "dead", "show")]
 
 
 @pytest.fixture(scope="module")
@@ -103,11 +106,31 @@ def test_stats_says_how_far_each_reader_is_behind(ran):
     assert re.search(r"on disk: \d", printed)
 
 
+def test_dead_letters_are_listed_and_shown(tmp_path):
+    writer, bus = (LocalBus(tmp_path / "bus", plane) for plane in (STRATEGY_PLANE, ORDER_PLANE))
+    writer.append("orders.intents", [Outgoing(b"k", b"no magic in these forty bytes".ljust(40))])
+    assert TopicReader(bus, "orders.intents", values_of(Schema.INTENT, NewOrder), group=ORDER_PLANE).read(10) == []
+    writer.close()
+    bus.close()
+    address = f"local:{tmp_path / 'bus'}"
+
+    listed = algotrade("bus", "dead", "list", "--bus", address).stdout
+    shown = algotrade("bus", "dead", "show", "orders.intents.dead", "0", "--bus", address).stdout
+
+    assert re.search(r"orders\.intents\.dead 0\s.*orders\.intents\s.*order-plane\s.*magic", listed)
+    assert "orders.intents/0 position 0, 40 bytes, read by order-plane" in shown
+    assert "6e 6f 20 6d" in shown
+    assert "  no magic in thes" in shown
+    beyond = algotrade("bus", "dead", "show", "orders.intents.dead", "1", "--bus", address)
+    assert beyond.returncode != 0
+    assert "has 0 to 0" in beyond.stderr
+
+
 @pytest.mark.parametrize("words", [("bus", "topics"), ("bus", "stats"), ("bus", "tail", "orders.intents")])
 def test_what_is_no_bus_is_refused(words, tmp_path):
     done = algotrade(*words, "--bus", f"local:{tmp_path}")
     assert done.returncode == EXIT_WORLD
-    assert f"{tmp_path} is no bus folder" in done.stderr
+    assert f"{tmp_path} holds no bus" in done.stderr
 
 
 def test_an_unknown_topic_is_named_with_those_that_exist(ran):

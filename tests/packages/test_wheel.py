@@ -47,13 +47,24 @@ def test_a_notebook_gets_the_libraries_without_the_extras(python, tmp_path):
     script = """
 import importlib, importlib.util, pkgutil, sys
 import algotrade
-for module in pkgutil.walk_packages(algotrade.__path__, "algotrade."):
-    importlib.import_module(module.name)
+of_an_extra = "algotrade.bus.kafka"
+def refused(name):
+    assert name == of_an_extra, name
+for module in pkgutil.walk_packages(algotrade.__path__, "algotrade.", onerror=refused):
+    if not module.name.startswith(of_an_extra):
+        importlib.import_module(module.name)
 print(*sorted(name for name in sys.argv[1:] if importlib.util.find_spec(name)))
 """
     done = subprocess.run([python, "-W", "error", "-c", script, *EXTRAS_ONLY], capture_output=True, text=True,
                           check=False, cwd=tmp_path)
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
+def test_a_bus_on_kafka_names_the_extra_that_it_needs(python, tmp_path):
+    done = subprocess.run([python.with_name("algotrade"), "bus", "topics", "--bus", "kafka://127.0.0.1:1/live"],
+                          capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode != 0
+    assert "pip install 'algotrade[kafka]'" in done.stderr
 
 
 def test_the_command_replays_a_file_and_says_what_the_report_needs(python, tmp_path):

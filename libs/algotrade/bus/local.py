@@ -85,7 +85,8 @@ class LocalBus:
         return self.append_all([(topic, messages)], lease=lease)[0]
 
     def append_all(self, appends: Sequence[tuple[str, Sequence[Outgoing]]], *, lease: Lease | None = None,
-                   promises: Mapping[str, int] | None = None) -> list[list[int]]:
+                   promises: Mapping[str, int] | None = None,
+                   holding: Mapping[str, int] | None = None) -> list[list[int]]:
         """Append to several topics in one transaction, flushed if one of them is to be; then promise, then ring."""
         parts = []
         for topic, messages in appends:
@@ -97,7 +98,7 @@ class LocalBus:
         if any(part.messages for part in parts):
             (writer,) = {part.topic.writer for part in parts}
             positions = self._own_file(writer).append(parts, lease, self._limit)
-        raised = self._raise(promises or {})
+        raised = self._raise({**(holding or {}), **(promises or {})})
         if raised or any(positions):
             self._ring()
         return positions

@@ -166,7 +166,8 @@ class MemoryClient:
         return self.append_all([(topic, messages)], lease=lease)[0]
 
     def append_all(self, appends: Sequence[tuple[str, Sequence[Outgoing]]], *, lease: Lease | None = None,
-                   promises: Mapping[str, int] | None = None) -> list[list[int]]:
+                   promises: Mapping[str, int] | None = None,
+                   holding: Mapping[str, int] | None = None) -> list[list[int]]:
         """Append to several topics, all or none, then promise."""
         rows = [(topic_named(self._shared.table, topic), messages) for topic, messages in appends]
         positions: list[list[int]] = [[] for _ in rows]
@@ -178,7 +179,7 @@ class MemoryClient:
             if self._shared.faults is not None and self._shared.faults.drops():
                 raise BusError(f"{', '.join(t for t, _ in appends)}: the append was lost, as the seed has it")
             positions = self._shared.store(rows)
-        for name, value in (promises or {}).items():
+        for name, value in {**(holding or {}), **(promises or {})}.items():
             self.promise(name, value)
         return positions
 

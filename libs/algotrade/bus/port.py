@@ -59,6 +59,14 @@ class DiskFull(BusError):
     """The disk under the bus is full; nothing of the failed append was kept."""
 
 
+class BusUnreachable(BusError):
+    """The cluster did not answer within the bound; what was being appended may or may not be there."""
+
+
+class BusForbidden(BusError):
+    """The cluster knows who we are, or does not, and says no."""
+
+
 class FormatUnsupported(BusError):
     """The bus folder was written by another version of the format, or is no bus folder."""
 
@@ -98,12 +106,13 @@ class Bus(Protocol):
         ...
 
     def append_all(self, appends: Sequence[tuple[str, Sequence[Outgoing]]], *, lease: Lease | None = None,
-                   promises: Mapping[str, int] | None = None) -> list[list[int]]:
+                   promises: Mapping[str, int] | None = None,
+                   holding: Mapping[str, int] | None = None) -> list[list[int]]:
         """Append to several topics that one plane writes, flushed together; return the positions topic by topic.
 
-        Then raise ``promises``, as ``promise`` does, and wake readers once for all of it. Bodies with transactions
-        (local, memory) append all or none. On others a crash may leave the first ones only, in the order given, so the
-        order is that of cause and effect. Raises as ``append``.
+        Then raise ``promises``, as ``promise`` does, and wake readers once for all of it. ``holding`` are promises that
+        hold already, whatever becomes of the append: a body that takes long to append tells them first. Bodies with
+        transactions (local, memory) append all or none; on Kafka a crash may leave a part. Raises as ``append``.
         """
         ...
 

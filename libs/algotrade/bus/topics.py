@@ -22,6 +22,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the table.
 
     ``writer``               the plane that writes it; on the local body the name of the file that holds it
+    ``key``                  what a message's key is: messages of one key stay in order, in one partition
     ``readers``              groups whose commits retention must respect
     ``retention_bytes_max``  the most that is kept
     ``durable``              flushed to the disk before ``append`` returns (power loss); else it survives kill -9 only
@@ -30,6 +31,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     writer: str
+    key: str = "instrument"
     readers: tuple[str, ...] = ()
     partitions: int = 1
     retention_bytes_max: int = 1024 * _MIB
@@ -46,7 +48,7 @@ def _market(name: str) -> Topic:
 def _snapshots(plane: str) -> Topic:
     # Flushed, although an older snapshot is as true as a newer one: commits follow a snapshot, and they let its inputs
     # be deleted. After power loss the snapshot must not be older than the commits, or it could not go on from anywhere.
-    return Topic(name=f"snapshots.{plane}", writer=plane, retention_bytes_max=256 * _MIB, compacted=True)
+    return Topic(name=f"snapshots.{plane}", writer=plane, key="plane", retention_bytes_max=256 * _MIB, compacted=True)
 
 
 _TABLE = (
@@ -64,7 +66,7 @@ _TABLE = (
 
 def dead_letter_topic(topic: Topic) -> Topic:
     """Return the topic that takes what could not be decoded from ``topic``."""
-    return Topic(name=topic.name + DEAD_SUFFIX, writer=DEAD_WRITER, retention_bytes_max=64 * _MIB)
+    return Topic(name=topic.name + DEAD_SUFFIX, writer=DEAD_WRITER, key=topic.key, retention_bytes_max=64 * _MIB)
 
 
 TOPICS: dict[str, Topic] = {t.name: t for t in (*_TABLE, *(dead_letter_topic(t) for t in _TABLE))}

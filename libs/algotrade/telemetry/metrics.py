@@ -49,6 +49,8 @@ METRICS: dict[str, Metric] = {m.name: m for m in (
     Metric("algotrade_broker_events_unmatched_total", "counter", "events",
            "What the broker told that fits no order here, or not the state of its order"),
     Metric("algotrade_reports_total", "counter", "reports", "Execution reports published or folded"),
+    Metric("algotrade_intent_latency_seconds", "histogram", "seconds",
+           "From market data published to its intent read by the order plane"),
     Metric("algotrade_order_latency_seconds", "histogram", "seconds",
            "From market data published to its order accepted by the broker"),
     Metric("algotrade_snapshots_total", "counter", "snapshots", "Snapshots written"),

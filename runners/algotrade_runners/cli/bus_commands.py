@@ -1,21 +1,22 @@
 """``algotrade bus``: look at what is on a bus, while planes run or afterwards. Nothing here changes it."""
 
-from contextlib import contextmanager
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from algotrade_runners.cli import dead_commands, kafka_commands
+from algotrade_runners.cli.looking import DEFAULT_BUS, Address, looking
 
-    from algotrade.bus import Bus, Message
+if TYPE_CHECKING:
+
+    from algotrade.bus import Message
 
 app = typer.Typer(no_args_is_help=True, help="Look at what is on a bus, while planes run or afterwards.",
                   epilog="example: algotrade bus tail orders.reports --bus local:out/demo/bus")
 
-Address = Annotated[str, typer.Option("--bus", metavar="local:DIR", help="The bus to look at.")]
-DEFAULT_BUS = "local:out/demo/bus"
+kafka_commands.add_to(app)
+app.add_typer(dead_commands.app, name="dead")
 
 WAIT_S = 0.1
 
@@ -31,7 +32,7 @@ def topics(address: Address = DEFAULT_BUS) -> None:
     table = Table()
     for column in ("topic", "writer", "readers", "partition", "first", "next", "flushed", "kept, MiB"):
         table.add_column(column, no_wrap=column == "topic")
-    with _looking(address) as bus:
+    with looking(address) as bus:
         for name, topic in TOPICS.items():
             for partition in range(bus.partitions(name)):
                 oldest, following = bus.bounds(name, partition)
@@ -56,7 +57,7 @@ def tail(
 
     stop = StopFlag()
     stop.install()
-    with _looking(address) as bus:
+    with looking(address) as bus:
         if partition >= bus.partitions(topic):
             raise typer.BadParameter(f"{partition}; {topic} has {bus.partitions(topic)}", param_hint="--partition")
         oldest, following = bus.bounds(topic, partition)
@@ -77,14 +78,14 @@ def stats(address: Address = DEFAULT_BUS) -> None:
     """Say how far each reader's newest snapshot has come, what could not be decoded, and how much disk is used."""
     from rich.table import Table
 
-    from algotrade.bus import PLANES, TOPICS, Snapshots
+    from algotrade.bus import PLANES, TOPICS, LocalPlace, Snapshots, bus_at
     from algotrade_runners.cli.output import console
 
     lags = Table(title="readers", title_justify="left")
     for column in ("topic", "reader", "handled", "next", "behind", "kept from"):
         lags.add_column(column)
     out = console()
-    with _looking(address) as bus:
+    with looking(address) as bus:
         handled = {plane: Snapshots(bus, f"snapshots.{plane}", plane).positions() for plane in PLANES}
         for name, topic in TOPICS.items():
             for partition in range(bus.partitions(name)):
@@ -97,30 +98,10 @@ def stats(address: Address = DEFAULT_BUS) -> None:
         dead = {name: bus.bounds(name)[1] for name in TOPICS if name.endswith(".dead")}
     out.print(lags)
     out.print("dead letters: " + (", ".join(f"{name} {n:,}" for name, n in dead.items() if n) or "none"))
-    used = sum(path.stat().st_size for path in _folder(address).rglob("*") if path.is_file())
-    out.print(f"on disk: {used / 2**20:,.1f} MiB")
-
-
-def _folder(address: str) -> Path:
-    from algotrade.bus import local_folder
-
-    return Path(local_folder(address))
-
-
-@contextmanager
-def _looking(address: str) -> "Iterator[Bus]":
-    from algotrade.bus import BusError, open_bus
-    from algotrade_runners.cli.errors import told
-
-    with told():
-        folder = _folder(address)
-        if not (folder / "FORMAT").exists():
-            raise BusError(f"{folder} is no bus folder; allowed: one that a run has made")
-        bus = open_bus(address, None)
-        try:
-            yield bus
-        finally:
-            bus.close()
+    place = bus_at(address, os.environ)
+    if isinstance(place, LocalPlace):
+        used = sum(path.stat().st_size for path in place.folder.rglob("*") if path.is_file())
+        out.print(f"on disk: {used / 2**20:,.1f} MiB")
 
 
 def _line(message: "Message") -> str:

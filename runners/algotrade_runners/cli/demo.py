@@ -1,5 +1,6 @@
 """``algotrade demo``: a day of paper trading, from a data file to a report."""
 
+import os
 import shlex
 import shutil
 import signal
@@ -12,7 +13,7 @@ import msgspec
 from rich.console import Console
 
 from algotrade.backtest.files import OutputError
-from algotrade.bus import BusError, LocalBus, MemoryBus
+from algotrade.bus import Bus, BusError, BusPlace, MemoryBus, bus_at
 from algotrade.bus.topics import PLANES
 from algotrade.config import write
 from algotrade.domain import SystemClock
@@ -51,18 +52,19 @@ def demo(options: Options, console: Console, stop: StopFlag) -> int:
     request = options.request
     request.out.mkdir(parents=True, exist_ok=True)
     prepared = prepare(request)
-    if request.resume and not (request.bus / "FORMAT").exists():
-        raise BusError(f"{request.bus} is no bus folder to resume from; allowed: the folder of a run that was started")
+    place = bus_at(request.bus, os.environ)
+    if request.resume and not place.exists():
+        raise BusError(f"{place} holds no run to resume; allowed: the bus of a run that was started")
     console.print(_what(prepared), markup=False)
     if options.processes == 1:
         write_manifest(prepared, request.manifest)
         outcome = _in_one_process(prepared, stop)
     else:
-        died = _in_three_processes(prepared, options, console, stop)
+        died = _in_three_processes(prepared, options, place, console, stop)
         if died:
             _say_how_to_go_on(options, console)
             return EXIT_PLANE_DIED
-        with _looking(request.bus) as bus:
+        with _looking(place) as bus:
             outcome = None if stop.is_set else outcome_of(bus)
     if outcome is None or not outcome.finished:
         if options.processes == 1:
@@ -88,7 +90,7 @@ def _say_how_to_go_on(options: Options, console: Console) -> None:
 def resume_command(options: Options) -> str:
     """Return the command that goes on with this run."""
     request = options.request
-    words = ["algotrade", "demo", "--resume", str(request.bus), "--out", str(request.out)]
+    words = ["algotrade", "demo", "--resume", request.bus.removeprefix("local:"), "--out", str(request.out)]
     for path in request.data:
         words += ["--data", str(path)]
     return shlex.join(words)
@@ -103,11 +105,12 @@ def _in_one_process(prepared: Prepared, stop: StopFlag) -> Outcome | None:
     return None if stop.is_set else outcome_of(shared.client())
 
 
-def _in_three_processes(prepared: Prepared, options: Options, console: Console, stop: StopFlag) -> bool:
+def _in_three_processes(prepared: Prepared, options: Options, place: BusPlace, console: Console,
+                        stop: StopFlag) -> bool:
     """Start, watch and stop the planes; True where one of them failed, after saying which and why."""
     request = options.request
-    _begin(prepared, request)
-    with _looking(request.bus) as bus, Children(request.config, request.out / "logs", SystemClock()) as children:
+    _begin(prepared, request, place)
+    with _looking(place) as bus, Children(request.config, request.out / "logs", SystemClock()) as children:
         lines: Shown = PlainLines(bus, prepared.records_total, console) if options.plain else LiveLines(
             bus, prepared.records_total, console)
         with lines:
@@ -129,12 +132,13 @@ def _in_three_processes(prepared: Prepared, options: Options, console: Console, 
     return bool(failed) and not stop.is_set
 
 
-def _begin(prepared: Prepared, request: Request) -> None:
+def _begin(prepared: Prepared, request: Request, place: BusPlace) -> None:
     """Make the run's folders ready: as they are for a resumed run, clean for a new one."""
     if request.resume:
-        LocalBus.forget_promises(request.bus)
+        place.forget_promises()
     else:
-        LocalBus.remove(request.bus)
+        place.remove()
+        place.make()
         shutil.rmtree(request.out / "logs", ignore_errors=True)
         for name in OUTPUTS:
             (request.out / name).unlink(missing_ok=True)
@@ -152,9 +156,9 @@ def _tail(log: Path) -> str:
 
 
 @contextmanager
-def _looking(folder: Path) -> Iterator[LocalBus]:
+def _looking(place: BusPlace) -> Iterator[Bus]:
     """Give the bus as one who only looks."""
-    bus = LocalBus(folder, None)
+    bus = place.open(None)
     try:
         yield bus
     finally:

@@ -1,6 +1,8 @@
 """The command ``algotrade``. Each subcommand imports what it needs when it runs, so that ``--help`` is quick."""
 
+import os
 import sys
+from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +10,7 @@ from typing import Annotated
 import typer
 
 from algotrade.bus.topics import PLANES
+from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade_runners.cli import bus_commands, data_commands
 
 app = typer.Typer(
@@ -48,11 +51,23 @@ def _speed(text: str) -> float:
     return factor
 
 
-def _bus_folder(text: str) -> Path:
-    scheme, colon, folder = text.partition(":")
-    if scheme != "local" or not colon or not folder:
-        raise typer.BadParameter(f"{text!r}; allowed: local:DIR")
-    return Path(folder)
+def _bus(text: str) -> str:
+    """Return the address of a bus; one on Kafka that names no run gets a new name."""
+    from algotrade.bus import BusError, KafkaPlace, bus_at
+    from algotrade.domain import SystemClock
+
+    try:
+        place = bus_at(text, os.environ)
+    except BusError as error:
+        raise typer.BadParameter(str(error)) from error
+    if isinstance(place, KafkaPlace) and not place.address.run:
+        started_s = SystemClock().time_ns() // NANOSECONDS_PER_SECOND
+        return f"{place}/demo-{datetime.fromtimestamp(started_s, UTC):%Y%m%d-%H%M%S}-{os.getpid()}"
+    return text
+
+
+def _run_to_resume(text: str) -> str:
+    return text if text.startswith("kafka://") else f"local:{text}"
 
 
 @app.command(epilog="example: algotrade demo --data quotes.parquet --data trades.parquet --out out/ibm --speed max")
@@ -65,11 +80,14 @@ def demo(
         help="ema_cross or ofi; by default ofi on quotes, else ema_cross.")] = None,
     speed: Annotated[float | None, typer.Option(
         parser=_speed, metavar="max|FACTOR", help="Replay at FACTOR times real time; max by default.")] = None,
-    bus: Annotated[Path | None, typer.Option(
-        parser=_bus_folder, metavar="local:DIR", help="Where the planes meet; by default OUT/bus.")] = None,
+    bus: Annotated[str | None, typer.Option(
+        parser=_bus, metavar="local:DIR|kafka://HOST:PORT",
+        help="Where the planes meet; by default OUT/bus. On Kafka a run makes topics of its own.")] = None,
     processes: Annotated[int, typer.Option(help="3: a process per plane. 1: all in one, in memory.")] = 3,
     seed: Annotated[int | None, typer.Option(help="Seed of the models that draw; 1 by default.")] = None,
-    resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Go on with the run in this bus folder.")] = None,
+    resume: Annotated[str | None, typer.Option(
+        parser=_run_to_resume, metavar="DIR|kafka://HOST:PORT/RUN",
+        help="Go on with the run in this bus folder, or of this name on Kafka.")] = None,
     plain: Annotated[bool, typer.Option("--plain", help="No moving lines, no colours.")] = False,  # noqa: FBT002
 ) -> None:
     """Replay market data through the three planes: risk-checked, filled, accounted for, reported."""
@@ -86,12 +104,12 @@ def demo(
         raise typer.BadParameter("keeps its log in memory; --bus and --resume need --processes 3",
                                  param_hint="--processes 1")
     if bus is not None and resume is not None and bus != resume:
-        raise typer.BadParameter(f"{resume} and --bus local:{bus} differ; allowed: one of them", param_hint="--resume")
+        raise typer.BadParameter(f"{resume} and --bus {bus} differ; allowed: one of them", param_hint="--resume")
     stop = StopFlag()
     stop.install()
     plain = plain or not sys.stdout.isatty()
     options = Options(
-        request=Request(data=tuple(data or ()), out=out, bus=bus or resume or out / "bus", strategy=strategy,
+        request=Request(data=tuple(data or ()), out=out, bus=bus or resume or f"local:{out / 'bus'}", strategy=strategy,
                         speed=speed, seed=seed, resume=resume is not None),
         processes=processes, plain=plain)
     with told():
@@ -104,8 +122,6 @@ def run(
     config: Annotated[Path, typer.Option(help="The run's configuration, TOML: docs/CONFIGURATION.md.")],
 ) -> None:
     """Run one plane until the data end, or until SIGTERM. Exit codes: docs/ARCHITECTURE.md."""
-    import os
-
     from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, STRATEGY_PLANE
     from algotrade.config import load
     from algotrade_runners.cli.errors import told

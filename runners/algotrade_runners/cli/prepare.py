@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from algotrade.bus import bus_at
 from algotrade.config import ConfigError, convert, load, override
 from algotrade.feeds import FileFacts, inspect, instruments_of, write_sample
 from algotrade.strategy import STRATEGIES, default_for, definition_of
@@ -20,11 +21,14 @@ FILES_STATEMENT = "Prices and sizes are those of the files, not adjusted for spl
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What a user asks of ``algotrade demo``; None: not said. ``data`` empty: the sample. ``speed`` 0: no pacing."""
+    """What a user asks of ``algotrade demo``; None: not said. ``data`` empty: the sample. ``speed`` 0: no pacing.
+
+    ``bus``  its address (``bus_at``)
+    """
 
     data: tuple[Path, ...]
     out: Path
-    bus: Path
+    bus: str
     strategy: str | None
     speed: float | None
     seed: int | None
@@ -89,7 +93,7 @@ def _check_different(facts: Sequence[FileFacts]) -> None:
 def _composed(request: Request, facts: Sequence[FileFacts]) -> Settings:
     values: dict[str, Any] = {
         "run": {"seed": 1 if request.seed is None else request.seed},
-        "bus": {"url": f"local:{request.bus.resolve()}"},
+        "bus": {"url": bus_at(request.bus, os.environ).url},
         "feed": {"paths": [str(fact.path.resolve()) for fact in facts], "speed": request.speed or 0.0},
         "instruments": [{"symbol": i.symbol, "tick": str(i.tick)} for i in instruments_of(facts)],
         "strategy": {"name": _strategy(request.strategy, facts)},
@@ -118,7 +122,7 @@ def _as_before(request: Request, data_sha256: dict[str, str]) -> Settings:
     speed = settings.feed.speed if request.speed is None else request.speed
     return msgspec.structs.replace(
         settings, feed=msgspec.structs.replace(settings.feed, paths=paths, speed=speed),
-        bus=msgspec.structs.replace(settings.bus, url=f"local:{request.bus.resolve()}"))
+        bus=msgspec.structs.replace(settings.bus, url=bus_at(request.bus, os.environ).url))
 
 
 def _sample(out: Path) -> Path:

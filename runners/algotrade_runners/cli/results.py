@@ -41,6 +41,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     ``elapsed_s``          from the first read to the last record handled by the order plane, of this session
     ``rejects``            orders that the risk gate or the broker refused
     ``pnl``                realised and unrealised, less commissions, in ``currency``
+    ``intent_latency_ms_p50``, ``intent_latency_ms_p99``  wall time from market data published to their intent read by
+    the order plane
     ``order_latency_ms_p50``, ``order_latency_ms_p99``  wall time from market data published to their order accepted by
                            the broker; of a paced run: at full speed it is waiting in line. None without orders
     ``resumed``            the run was continued: times are those of the last session
@@ -59,6 +61,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     elapsed_s: float
     events_per_s: float
+    intent_latency_ms_p50: float | None
+    intent_latency_ms_p99: float | None
     order_latency_ms_p50: float | None
     order_latency_ms_p99: float | None
     resumed: bool
@@ -156,14 +160,17 @@ def _summary(prepared: Prepared, outcome: Outcome, curve: Curve, rejects: int, f
         intents=outcome.strategy.intents, orders=len(outcome.fold.orders), rejects=rejects,
         fills=len(outcome.fold.fills), fills_sha256=fills_sha256, pnl=curve.total_pnl, currency=curve.currency,
         elapsed_s=round(elapsed_s, 6), events_per_s=round(outcome.records_handled / elapsed_s, 1) if elapsed_s else 0.0,
-        order_latency_ms_p50=_latency_ms(outcome, 0.50), order_latency_ms_p99=_latency_ms(outcome, 0.99),
+        intent_latency_ms_p50=_latency_ms(outcome.orders.intent_latency_counts, 0.50),
+        intent_latency_ms_p99=_latency_ms(outcome.orders.intent_latency_counts, 0.99),
+        order_latency_ms_p50=_latency_ms(outcome.orders.latency_counts, 0.50),
+        order_latency_ms_p99=_latency_ms(outcome.orders.latency_counts, 0.99),
         resumed=prepared.resumed, strategy=prepared.settings.strategy.name, versions=versions(),
     )
 
 
-def _latency_ms(outcome: Outcome, share: float) -> float | None:
+def _latency_ms(counts: list[int], share: float) -> float | None:
     latency = Histogram()
-    latency.counts = outcome.orders.latency_counts
+    latency.counts = counts
     return round(latency.quantile(share) * 1e3, 3) if any(latency.counts) else None
 
 

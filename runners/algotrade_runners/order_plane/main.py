@@ -1,5 +1,7 @@
 """The order plane's process."""
 
+import os
+
 from algotrade.bus import Bus, open_bus
 from algotrade.bus.topics import ORDER_PLANE
 from algotrade.domain import SystemClock
@@ -19,7 +21,7 @@ def main() -> None:
 
 
 def _build(settings: Settings, clock: SystemClock) -> tuple[Plane, Bus]:
-    bus = open_bus(settings.bus.url, ORDER_PLANE)
+    bus = open_bus(settings.bus.url, ORDER_PLANE, os.environ)
     return build_order_plane(settings, bus, clock), bus
 
 

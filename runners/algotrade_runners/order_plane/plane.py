@@ -66,6 +66,8 @@ class OrderState(msgspec.Struct, kw_only=True):
     began_ns: int = 0
     ended_ns: int = 0
     """Monotonic clock when this process first and last handled a record; 0 where it has not."""
+    intent_latency_counts: list[int] = []
+    """Intents by the time from market data published to intent read, in the buckets of telemetry.metrics."""
     latency_counts: list[int] = []
     """Orders by the time from market data published to order accepted, in the buckets of telemetry.metrics."""
     session_began_at: int = 0
@@ -101,6 +103,9 @@ class OrderPlane:
         self._records_between = records_between
         self._pending: deque[_Arrived] = deque()
         self._origins_ns: dict[int, int] = {}
+        self._intent_latency = Histogram()
+        self._intent_latency.counts = state.intent_latency_counts or self._intent_latency.counts
+        state.intent_latency_counts = self._intent_latency.counts
         self._latency = Histogram()
         self._latency.counts = state.latency_counts or self._latency.counts
         state.latency_counts = self._latency.counts
@@ -153,6 +158,7 @@ class OrderPlane:
             "algotrade_fills_late_total": self._manager.late_fills,
             "algotrade_broker_events_unmatched_total": self._manager.unmatched,
             "algotrade_reports_total": state.reports,
+            "algotrade_intent_latency_seconds": self._intent_latency,
             "algotrade_order_latency_seconds": self._latency,
             "algotrade_dead_letters_total": {
                 (reason,): count for dead in (self._market.dead, self._intents.dead) for reason, count in dead.items()},
@@ -229,8 +235,11 @@ class OrderPlane:
         if report.exec_type is ExecType.TRADE:
             self.state.fills += 1
         origin_ns = self._origins_ns.pop(report.order_id, 0) if report.exec_type is ExecType.NEW else 0
+        self._observe(self._latency, origin_ns)
+
+    def _observe(self, latency: Histogram, origin_ns: int) -> None:
         if origin_ns:
-            self._latency.observe((self._clock.time_ns() - origin_ns) / NANOSECONDS_PER_SECOND)
+            latency.observe((self._clock.time_ns() - origin_ns) / NANOSECONDS_PER_SECOND)
 
     def _take_intents(self) -> None:
         """Take what the log has, with the times of arrival; no intent overtakes another."""
@@ -239,6 +248,7 @@ class OrderPlane:
                 latest_ns = self._pending[-1].arrival_ns if self._pending else self.state.last_arrival_ns
                 alone_ns = arrival_ns(self._model, self._seed, one.value.id, one.value.event_time_ns)
                 self._pending.append(_Arrived(max(latest_ns, alone_ns), one))
+                self._observe(self._intent_latency, one.origin_time_ns)
 
     def _promises(self, next_market_ns: int | None, promised_ns: int) -> dict[str, int]:
         """Return the promise that no report will come before what is handled next has had time to make one."""

@@ -1,5 +1,7 @@
 """The strategy plane's process."""
 
+import os
+
 from algotrade.bus import Bus, open_bus
 from algotrade.bus.topics import STRATEGY_PLANE
 from algotrade.domain import SystemClock
@@ -19,7 +21,7 @@ def main() -> None:
 
 
 def _build(settings: Settings, clock: SystemClock) -> tuple[Plane, Bus]:  # noqa: ARG001 -- a strategy has no clock
-    bus = open_bus(settings.bus.url, STRATEGY_PLANE)
+    bus = open_bus(settings.bus.url, STRATEGY_PLANE, os.environ)
     return build_strategy_plane(settings, bus), bus
 
 

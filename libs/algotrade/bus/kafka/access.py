@@ -1,0 +1,71 @@
+"""Where the cluster is, and who we are there."""
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from algotrade.bus.port import BusError
+
+SCHEME = "kafka"
+_RUN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_HOST = re.compile(r"[A-Za-z0-9.-]+:[0-9]{1,5}|\[[0-9a-fA-F:]+\]:[0-9]{1,5}")
+
+PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+
+_VARIABLES = {
+    "KAFKA_SECURITY_PROTOCOL": "security.protocol",
+    "KAFKA_SASL_MECHANISM": "sasl.mechanism",
+    "KAFKA_SASL_USERNAME": "sasl.username",
+    "KAFKA_SASL_PASSWORD": "sasl.password",
+    "KAFKA_SSL_CA_LOCATION": "ssl.ca.location",
+    "KAFKA_SSL_CERTIFICATE_LOCATION": "ssl.certificate.location",
+    "KAFKA_SSL_KEY_LOCATION": "ssl.key.location",
+    "KAFKA_SSL_KEY_PASSWORD": "ssl.key.password",
+}
+SERVERS_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
+
+
+class KafkaAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """``kafka://HOST:PORT[,HOST:PORT...][/RUN]``.
+
+    ``servers``  to begin with; the others are learnt from them
+    ``run``      what the names of a run's topics begin with; empty = none was named
+    """
+
+    servers: tuple[str, ...]
+    run: str = ""
+
+    @classmethod
+    def parse(cls, url: str, environ: Mapping[str, str]) -> "KafkaAddress":
+        """Return the parts of ``url``; ``kafka://`` without hosts takes those of KAFKA_BOOTSTRAP_SERVERS."""
+        scheme, separator, rest = url.partition("://")
+        hosts, _, run = rest.partition("/")
+        hosts = hosts or environ.get(SERVERS_VARIABLE, "")
+        servers = tuple(host.strip() for host in hosts.split(","))
+        if scheme != SCHEME or not separator or not all(_HOST.fullmatch(host) for host in servers) or (
+                run and not _RUN.fullmatch(run)):
+            raise BusError(f"bus address {url!r} is none; allowed: {SCHEME}://HOST:PORT[,HOST:PORT...][/RUN], RUN of "
+                           f"a-z, 0-9, - and _; without hosts {SERVERS_VARIABLE} names them")
+        return cls(servers=servers, run=run)
+
+    def __str__(self) -> str:
+        return f"{SCHEME}://{','.join(self.servers)}" + (f"/{self.run}" if self.run else "")
+
+
+class KafkaAccess(msgspec.Struct, frozen=True, kw_only=True):
+    """How to show who we are: librdkafka's settings by name. Its ``repr`` shows no values: some are secrets."""
+
+    settings: dict[str, str] = {}
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> "KafkaAccess":
+        """Return what the KAFKA_* variables say; raises ``BusError`` for a value that is not allowed."""
+        settings = {name: environ[variable] for variable, name in _VARIABLES.items() if environ.get(variable)}
+        protocol = settings.get("security.protocol", "PLAINTEXT")
+        if protocol not in PROTOCOLS:
+            raise BusError(f"KAFKA_SECURITY_PROTOCOL is {protocol!r}; allowed: {', '.join(PROTOCOLS)}")
+        return cls(settings=settings)
+
+    def __repr__(self) -> str:
+        return f"KafkaAccess({', '.join(sorted(self.settings))})"

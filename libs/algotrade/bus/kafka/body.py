@@ -1,0 +1,342 @@
+"""The bus between hosts: Apache Kafka under the contract of ``bus.port``.
+
+Positions are offsets. They rise, but not always by one: markers of epochs (``epochs``) and what they void have offsets
+too. Markers apart, a record's value is the message's framed bytes, and its key the message's key.
+
+What Kafka does not have is made here from what it has: a read that knows the log's end (``tail``), retention that
+respects readers (``retention``), leases (``epochs``), promises (``promises``).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from algotrade.bus.kafka.access import KafkaAccess, KafkaAddress
+from algotrade.bus.kafka.client import REQUEST_S_MAX, Administrator, Appender, Consumed, Fetcher, Lane, Record, Teller
+from algotrade.bus.kafka.epochs import LeaderLog, installed
+from algotrade.bus.kafka.fence import Fence
+from algotrade.bus.kafka.names import PROMISES, group_name, leader_topic, whole_name
+from algotrade.bus.kafka.promises import Promises
+from algotrade.bus.kafka.retention import Kept
+from algotrade.bus.kafka.tail import Tails
+from algotrade.bus.port import BusError, BusUnreachable, Lease, Message, Outgoing, TopicUnknown
+from algotrade.bus.rules import (
+    by_partition,
+    check_partition,
+    check_writer,
+    full,
+    partition_bytes_max,
+    partition_of,
+    size_bytes,
+    topic_named,
+)
+from algotrade.bus.topics import DEAD_WRITER, TOPICS, Topic
+from algotrade.domain.clock import NANOSECONDS_PER_MILLISECOND, SystemClock
+
+TELL_AGAIN_NS = 250 * NANOSECONDS_PER_MILLISECOND
+"""A waiting writer tells its promises again after this: one may have been lost, or come before its hearer."""
+
+PROMISES_READ_BACK = 1_000
+"""Records of the promises topic that a bus looks at when it is opened."""
+
+
+class KafkaBus:
+    """The bus of ``address.run``, opened as ``writer``; see ``port.Bus`` for the methods.
+
+    ``writer``  ``Topic.writer`` of the topics it may append to, and the group it may commit for; None only looks (and
+                may append dead letters, as everybody may)
+    ``topics``  the table; ``create_topics`` has made it on the cluster
+
+    Raises ``TopicUnknown`` where the cluster does not have them, ``BusUnreachable`` and ``BusForbidden``.
+    """
+
+    def __init__(self, address: KafkaAddress, access: KafkaAccess, writer: str | None,
+                 topics: Mapping[str, Topic] = TOPICS) -> None:
+        self._address, self._access, self._writer = address, access, writer
+        self._table = dict(topics)
+        self._lanes = {(row.name, p): (whole_name(address.run, row.name), p)
+                       for row in topics.values() for p in range(row.partitions)}
+        self._clock = SystemClock()
+        self._admin = Administrator(address, access)
+        self._check_topics()
+        self._appender = Appender(address, access)
+        self._teller = Teller(address, access)
+        self._fetcher = Fetcher(address, access, group_name(address, writer))
+        self._tails = Tails(self._fetcher, self._floor)
+        self._kept: dict[Lane, Kept] = {}
+        self._own_ends: dict[Lane, int] = {}
+        self._leader_logs: dict[str, LeaderLog] = {}
+        self._fence: Fence | None = None
+        self._commits: dict[tuple[str, int], int] = {}
+        self._promises = Promises(writer or "observer")
+        self._told_ns = 0
+        self._closed = False
+        self._hear_promises()
+
+    def append(self, topic: str, messages: Sequence[Outgoing], *, lease: Lease | None = None) -> list[int]:
+        """Append ``messages``; on return all in-sync replicas have them, and with a lease they are known to count."""
+        return self.append_all([(topic, messages)], lease=lease)[0]
+
+    def append_all(self, appends: Sequence[tuple[str, Sequence[Outgoing]]], *, lease: Lease | None = None,
+                   promises: Mapping[str, int] | None = None,
+                   holding: Mapping[str, int] | None = None) -> list[list[int]]:
+        """Append to several topics at once; a crash may leave any part of it. Then promise.
+
+        What holds already is told first: it then arrives with what is appended, and not a round trip later.
+        """
+        rows = []
+        for topic, messages in appends:
+            row = topic_named(self._table, topic)
+            check_writer(row, self._writer)
+            assert lease is None or topic_named(self._table, lease.topic).writer == row.writer, f"{lease} for {topic}"
+            rows.append((row, messages, by_partition(row, messages)))
+        if lease is not None:
+            self._check_lease(lease)
+        for row, messages, indices in rows:
+            for partition, some in indices.items():
+                self._make_room(row, partition, sum(size_bytes(messages[i]) for i in some))
+        records = [record for row, messages, _ in rows for record in self._records(row, messages, lease)]
+        if holding:
+            self._promise(holding)
+        offsets = self._appender.append(records) if records else []
+        for (lane, record), offset in zip(records, offsets, strict=True):
+            self._note(lane, offset, record)
+        if lease is not None and records:
+            self._check_counts(lease, {lane: offset for (lane, _), offset in zip(records, offsets, strict=True)})
+        if promises:
+            self._promise(promises)
+        given = iter(offsets)
+        return [[next(given) for _ in messages] for _, messages, _ in rows]
+
+    def read(self, topic: str, position: int, *, messages_max: int, partition: int = 0) -> list[Message]:
+        """Return messages from ``position`` on."""
+        return self._tails.read(topic, self._lane(topic, partition), position, messages_max)
+
+    def bounds(self, topic: str, partition: int = 0) -> tuple[int, int]:
+        """Return where the log begins and ends, as the cluster has it now."""
+        return self._bounds(self._lane(topic, partition))
+
+    def partitions(self, topic: str) -> int:
+        """Return the number of partitions of ``topic``."""
+        return topic_named(self._table, topic).partitions
+
+    def partition_for(self, topic: str, key: bytes) -> int:
+        """Return the partition of ``key``."""
+        return partition_of(topic_named(self._table, topic), key)
+
+    def wait(self, timeout_s: float) -> None:
+        """Sleep until something comes."""
+        now_ns = self._clock.monotonic_ns()
+        if self._promises.are_made and now_ns - self._told_ns > TELL_AGAIN_NS:
+            self._tell()
+        self._tails.drain(timeout_s)
+
+    def commit(self, group: str, positions: Mapping[tuple[str, int], int]) -> None:
+        """Commit group offsets, those that rise."""
+        assert group == self._writer, f"{self._writer} may not commit for {group}"
+        rising = {key: position for key, position in positions.items() if position > self.committed(group, *key)}
+        if rising:
+            self._fetcher.commit({self._lanes[key]: position for key, position in rising.items()})
+            self._commits.update(rising)
+
+    def committed(self, group: str, topic: str, partition: int = 0) -> int:
+        """Return what ``group`` committed, as the cluster has it now."""
+        lane = self._lane(topic, partition)
+        if group == self._writer and (topic, partition) in self._commits:
+            return self._commits[topic, partition]
+        position = self._admin.committed(whole_name(self._address.run, group), lane)
+        if group == self._writer:
+            self._commits[topic, partition] = position
+        return position
+
+    def trim(self, topic: str, below: int, partition: int = 0) -> None:
+        """Delete the records below ``below``."""
+        row = topic_named(self._table, topic)
+        check_writer(row, self._writer)
+        lane = self._lane(topic, partition)
+        assert row.compacted, f"{topic} is not compacted: retention is what shortens it"
+        kept = self._kept_of(row, lane)
+        below = min(below, kept.high)
+        if below > kept.low:
+            self._admin.delete_records(lane, below)
+            kept.deleted(below)
+
+    def promise(self, name: str, value: int) -> None:
+        """Raise a promise."""
+        self._promise({name: value})
+
+    def promised(self, name: str) -> int:
+        """Return a promise; what was appended before it is found by every read that follows."""
+        self._tails.drain(0)
+        return self._promises.value(name)
+
+    def lead(self, topic: str) -> Lease:
+        """Take the lead of everything that this plane writes; it covers what a lease on any of its topics covers."""
+        row = topic_named(self._table, topic)
+        check_writer(row, self._writer)
+        claims = (whole_name(self._address.run, leader_topic(row.writer)), 0)
+        (offset,) = self._appender.append([(claims, Record(b"", b"", 0))])
+        epoch = offset + 1
+        own = [(other, self._lanes[other.name, p]) for other in self._table.values() if other.writer == row.writer
+               for p in range(other.partitions)]
+        markers = [(lane, Record(b"", b"", self._kept_of(other, lane).through, epoch, is_marker=True))
+                   for other, lane in own]
+        offsets = self._appender.append(markers)
+        stand = {}
+        for (lane, record), at in zip(markers, offsets, strict=True):
+            self._note(lane, at, record)
+            stand[lane] = at
+        self._appender.append([(claims, Record(b"", installed(epoch, stand), 0))])
+        if self._fence is not None:
+            self._fence.close()
+        self._fence = Fence(self._new_fetcher(), stand)
+        return Lease(topic=topic, epoch=epoch)
+
+    def topics(self) -> Iterable[str]:
+        """Return the topics' names."""
+        return tuple(self._table)
+
+    def close(self) -> None:
+        """Leave the cluster; a second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._teller.close()
+        self._appender.close()
+        if self._fence is not None:
+            self._fence.close()
+        self._fetcher.close()
+
+    def _lane(self, topic: str, partition: int) -> Lane:
+        check_partition(topic_named(self._table, topic), partition)
+        return self._lanes[topic, partition]
+
+    def _check_topics(self) -> None:
+        there = self._admin.topics_with({name: partition + 1 for name, partition in sorted(self._lanes.values())})
+        for name, partition in self._lanes.values():
+            if there.get(name, 0) <= partition:
+                raise TopicUnknown(f"the cluster at {self._address} has {there.get(name, 0)} partitions of {name}; "
+                                   f"`algotrade bus create` makes the topics")
+
+    def _bounds(self, lane: Lane) -> tuple[int, int]:
+        low, high = self._fetcher.bounds(lane)
+        self._tails.knows_end(lane, high)
+        return low, high
+
+    def _records(self, row: Topic, messages: Sequence[Outgoing], lease: Lease | None) -> list[tuple[Lane, Record]]:
+        through: dict[Lane, int] = {}
+        records = []
+        for message in messages:
+            lane = self._lanes[row.name, partition_of(row, message.key)]
+            # Dead letters have many writers, and the broker's retention: nobody counts them.
+            before = 0 if row.writer == DEAD_WRITER else through.get(lane) or self._kept_of(row, lane).through
+            through[lane] = before + size_bytes(message)
+            records.append((lane, Record(message.key, message.value, through[lane], lease.epoch if lease else 0)))
+        return records
+
+    def _note(self, lane: Lane, offset: int, record: Record) -> None:
+        self._tails.knows_end(lane, offset + 1)
+        self._own_ends[lane] = max(offset + 1, self._own_ends.get(lane, 0))
+        kept = self._kept.get(lane)
+        if kept is not None:
+            # Another process of this name may have written meanwhile: then this is not the record that was expected
+            # here, and the count is right again at the next start.
+            kept.appended(offset, max(0, record.bytes_through - kept.through))
+
+    def _make_room(self, row: Topic, partition: int, size: int) -> None:
+        if row.writer == DEAD_WRITER:
+            return
+        lane = self._lanes[row.name, partition]
+        kept = self._kept_of(row, lane)
+
+        def limit() -> int:
+            return min((self.committed(reader, row.name, partition) for reader in row.readers), default=kept.high)
+
+        below = kept.cut_for(size, limit)
+        if below is None:
+            raise full(row, partition, kept.kept_bytes, limit())
+        if below > kept.low:
+            self._admin.delete_records(lane, below)
+            kept.deleted(below)
+
+    def _kept_of(self, row: Topic, lane: Lane) -> Kept:
+        kept = self._kept.get(lane)
+        if kept is None:
+            low, high = self._bounds(lane)
+            below, through = 0, 0
+            if high > low:
+                first, last = self._raw(lane, low), self._raw(lane, high - 1)
+                below, through = _bytes_before(first), last.bytes_through
+            kept = self._kept[lane] = Kept(partition_bytes_max(row), low, high, below, through)
+        return kept
+
+    def _raw(self, lane: Lane, offset: int) -> Consumed:
+        """Return the record at ``offset`` or the first one behind it, markers and void ones too."""
+        fetcher = self._new_fetcher()
+        try:
+            fetcher.assign(lane, offset)
+            for _ in range(int(REQUEST_S_MAX)):
+                for _, record in fetcher.fetch(1.0):
+                    if record is None:
+                        raise BusError(f"{lane[0]}/{lane[1]}: offset {offset} went while it was looked at")
+                    return record
+        finally:
+            fetcher.close()
+        raise BusUnreachable(f"{lane[0]}/{lane[1]}: offset {offset} has not come in {REQUEST_S_MAX:.0f} s")
+
+    def _new_fetcher(self) -> Fetcher:
+        return Fetcher(self._address, self._access, group_name(self._address, None))
+
+    def _floor(self, lane: Lane, position: int) -> tuple[int, int]:
+        topic = lane[0].removeprefix(whole_name(self._address.run, ""))
+        writer = self._table[topic].writer
+        if writer == DEAD_WRITER:
+            return 0, position
+        return self._leader_log(writer).floor(lane, position)
+
+    def _leader_log(self, writer: str) -> LeaderLog:
+        """Return what the leader topic of ``writer`` says now."""
+        log = self._leader_logs.setdefault(writer, LeaderLog())
+        lane = (whole_name(self._address.run, leader_topic(writer)), 0)
+        _, end = self._fetcher.bounds(lane)
+        if log.position == 0 and end:
+            self._tails.follow(lane, 0, lambda record: log.take(record.offset, record.value))
+        self._tails.drain_until(lambda: log.position >= end, f"{lane[0]}: what lies before position {end}")
+        return log
+
+    def _check_lease(self, lease: Lease) -> None:
+        assert self._fence is not None, f"{lease} was not taken here"
+        self._fence.look(lease)
+
+    def _check_counts(self, lease: Lease, written: Mapping[Lane, int]) -> None:
+        assert self._fence is not None
+        self._fence.read_back(lease, written)
+
+    def _promise(self, promises: Mapping[str, int]) -> None:
+        if self._promises.raise_to(promises):
+            self._tell()
+
+    def _tell(self) -> None:
+        self._told_ns = self._clock.monotonic_ns()
+        self._teller.tell(whole_name(self._address.run, PROMISES), (self._writer or "").encode(),
+                          self._promises.told(self._own_ends))
+
+    def _hear_promises(self) -> None:
+        """Follow the promises topic from a little before its end, and take in what is there."""
+        lane = (whole_name(self._address.run, PROMISES), 0)
+        low, end = self._fetcher.bounds(lane)
+        begin = max(low, end - PROMISES_READ_BACK)
+        heard = begin
+
+        def take(record: Consumed) -> None:
+            nonlocal heard
+            heard = record.offset + 1
+            for topic, partition, position in self._promises.take(record.value):
+                self._tails.knows_end((topic, partition), position)
+
+        self._tails.follow(lane, begin, take)
+        self._tails.drain_until(lambda: heard >= end, f"{lane[0]}: what lies before position {end}")
+
+
+def _bytes_before(record: Consumed) -> int:
+    """Return what the partition counted before ``record``."""
+    own = 0 if record.is_marker else size_bytes(Outgoing(record.key, record.value))
+    return max(0, record.bytes_through - own)

@@ -1,0 +1,51 @@
+"""Makes and removes a run's topics."""
+
+from collections.abc import Mapping
+
+from algotrade.bus.kafka.access import KafkaAccess, KafkaAddress
+from algotrade.bus.kafka.client import Administrator, Fetcher
+from algotrade.bus.kafka.names import PROMISES, cluster_topics, whole_name
+from algotrade.bus.port import BusError
+from algotrade.bus.topics import TOPICS, Topic
+
+
+def create_topics(address: KafkaAddress, access: KafkaAccess, table: Mapping[str, Topic] = TOPICS) -> list[str]:
+    """Make the topics of ``address.run`` that are missing; return their names on the cluster. Idempotent."""
+    admin = Administrator(address, access)
+    wanted = cluster_topics(run_of(address), table, admin.brokers())
+    there = admin.topics()
+    made = admin.create([(t.name, t.partitions, t.replication, t.config) for t in wanted if t.name not in there])
+    admin.topics_with({t.name: t.partitions for t in wanted})
+    return made
+
+
+def has_topics(address: KafkaAddress, access: KafkaAccess) -> bool:
+    """Tell whether the cluster has topics of ``address.run``."""
+    prefix = whole_name(run_of(address), "")
+    return any(name.startswith(prefix) for name in Administrator(address, access).topics())
+
+
+def delete_topics(address: KafkaAddress, access: KafkaAccess) -> list[str]:
+    """Delete every topic of ``address.run``; return their names."""
+    admin = Administrator(address, access)
+    names = [name for name in admin.topics() if name.startswith(whole_name(run_of(address), ""))]
+    admin.delete(names)
+    return names
+
+
+def forget_promises(address: KafkaAddress, access: KafkaAccess) -> None:
+    """Take back every promise of a run; who starts all its planes calls this before the first one."""
+    lane = (whole_name(run_of(address), PROMISES), 0)
+    fetcher = Fetcher(address, access, lane[0])
+    try:
+        _, end = fetcher.bounds(lane)
+    finally:
+        fetcher.close()
+    Administrator(address, access).delete_records(lane, end)
+
+
+def run_of(address: KafkaAddress) -> str:
+    """Return the run that ``address`` names; raises ``BusError`` where it names none."""
+    if not address.run:
+        raise BusError(f"bus address {str(address)!r} names no run; allowed: {address}/RUN")
+    return address.run

@@ -1,0 +1,142 @@
+"""Reads partitions of a cluster as the bus port has it: from any position, and to the end that is known of."""
+
+from collections import deque
+from collections.abc import Callable
+
+from algotrade.bus.kafka.client import REQUEST_S_MAX, Consumed, Fetcher, Lane
+from algotrade.bus.port import BusUnreachable, Message
+from algotrade.bus.rules import check_position
+from algotrade.domain.clock import NANOSECONDS_PER_SECOND, SystemClock
+
+BUFFER_BYTES_MAX = 8 << 20
+"""Of one partition, read but not asked for; then the cluster is not asked for more."""
+
+_LOOK_S = 0.02
+
+
+class _Tail:
+    """One partition: what came and was not taken, and up to where it was read."""
+
+    __slots__ = ("buffer", "bytes", "epoch", "is_lost", "is_paused", "position", "reached", "taken")
+
+    def __init__(self, position: int, begin: int, epoch: int) -> None:
+        self.position = position
+        """Records before it are looked at for their markers only."""
+        self.reached = begin
+        self.taken = position
+        self.epoch = epoch
+        self.buffer: deque[Message] = deque()
+        self.bytes = 0
+        self.is_paused = False
+        self.is_lost = False
+
+
+class Tails:
+    """All partitions that one plane reads, over one consumer.
+
+    ``floor``   tells (newest epoch before a position, offset to begin at), see ``epochs``
+    ``voided``  records passed over because a newer epoch had begun
+    """
+
+    def __init__(self, fetcher: Fetcher, floor: Callable[[Lane, int], tuple[int, int]]) -> None:
+        self._fetcher = fetcher
+        self._floor = floor
+        self._clock = SystemClock()
+        self._tails: dict[Lane, _Tail] = {}
+        self._ends: dict[Lane, int] = {}
+        self._takers: dict[Lane, Callable[[Consumed], None]] = {}
+        self.voided = 0
+
+    def follow(self, lane: Lane, offset: int, take: Callable[[Consumed], None]) -> None:
+        """Hand every record of ``lane`` from ``offset`` on to ``take`` as it comes, instead of keeping it."""
+        self._takers[lane] = take
+        self._fetcher.assign(lane, offset)
+
+    def knows_end(self, lane: Lane, end: int) -> None:
+        """Note that ``lane`` goes to ``end`` at least: a read before it waits for what is on its way."""
+        if end > self._ends.get(lane, 0):
+            self._ends[lane] = end
+
+    def read(self, name: str, lane: Lane, position: int, messages_max: int) -> list[Message]:
+        """Return messages from ``position`` on; an empty list only where none is known of."""
+        tail = self._tails.get(lane)
+        if tail is None or tail.taken != position or tail.is_lost:
+            tail = self._begin(name, lane, position)
+        self.drain(0)
+        end = self._ends.get(lane, 0)
+        if not tail.buffer and tail.reached < end:
+            tail = self._wait_for(name, lane, position, end)
+        return self._take(lane, tail, messages_max)
+
+    def drain_until(self, is_done: Callable[[], bool], what: str) -> None:
+        """Take in what comes until ``is_done``; raises ``BusUnreachable`` where that takes too long."""
+        deadline_ns = self._clock.monotonic_ns() + int(REQUEST_S_MAX * NANOSECONDS_PER_SECOND)
+        while not is_done():
+            self.drain(_LOOK_S)
+            if self._clock.monotonic_ns() > deadline_ns:
+                raise BusUnreachable(f"{what} has not come in {REQUEST_S_MAX:.0f} s")
+
+    def drain(self, timeout_s: float) -> bool:
+        """Take in what has come, after waiting for the first of it; tell whether there was any."""
+        came = False
+        for lane, record in self._fetcher.fetch(timeout_s):
+            came = True
+            take = self._takers.get(lane)
+            if take is not None:
+                if record is not None:
+                    take(record)
+                continue
+            tail = self._tails[lane]
+            if record is None:
+                tail.is_lost = True
+            else:
+                self._came(lane, tail, record)
+        return came
+
+    def _wait_for(self, name: str, lane: Lane, position: int, end: int) -> _Tail:
+        """Return the lane's tail once something of it came, or all up to ``end`` was passed over."""
+
+        def is_here() -> bool:
+            if self._tails[lane].is_lost:
+                self._begin(name, lane, position)
+            tail = self._tails[lane]
+            return bool(tail.buffer) or tail.reached >= end
+
+        self.drain_until(is_here, f"{name}/{lane[1]}: what lies before position {end}")
+        return self._tails[lane]
+
+    def _begin(self, name: str, lane: Lane, position: int) -> _Tail:
+        low, high = self._fetcher.bounds(lane)
+        check_position(name, lane[1], position, (low, high))
+        self.knows_end(lane, high)
+        epoch, begin = self._floor(lane, position)
+        begin = min(position, max(low, begin))
+        tail = self._tails[lane] = _Tail(position, begin, epoch)
+        self._fetcher.assign(lane, begin)
+        return tail
+
+    def _came(self, lane: Lane, tail: _Tail, record: Consumed) -> None:
+        if record.offset < tail.reached:
+            return
+        tail.reached = record.offset + 1
+        if record.is_marker:
+            tail.epoch = max(tail.epoch, record.epoch)
+        elif 0 < record.epoch < tail.epoch:
+            self.voided += record.offset >= tail.position
+        elif record.offset >= tail.position:
+            tail.buffer.append(Message(record.offset, record.key, record.value))
+            tail.bytes += len(record.value)
+            if tail.bytes > BUFFER_BYTES_MAX and not tail.is_paused:
+                self._fetcher.pause(lane)
+                tail.is_paused = True
+
+    def _take(self, lane: Lane, tail: _Tail, messages_max: int) -> list[Message]:
+        buffer = tail.buffer
+        messages = [buffer.popleft() for _ in range(min(messages_max, len(buffer)))]
+        if messages:
+            tail.taken = messages[-1].position + 1
+            tail.bytes -= sum(len(message.value) for message in messages)
+            if tail.is_paused and tail.bytes < BUFFER_BYTES_MAX // 2:
+                self._fetcher.resume(lane)
+                tail.is_paused = False
+        return messages

@@ -1,0 +1,76 @@
+"""``algotrade bus dead``: look at what could not be decoded."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from algotrade_runners.cli.looking import DEFAULT_BUS, Address, looking
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from algotrade.bus import Bus, DeadLetter, Message
+
+app = typer.Typer(no_args_is_help=True, help="Look at dead letters: messages that a reader could not decode.",
+                  epilog="example: algotrade bus dead list --bus local:out/demo/bus")
+
+LETTERS_PER_READ = 256
+SHOWN_BYTES_MAX = 512
+
+
+@app.command("list", epilog="example: algotrade bus dead list --bus local:out/demo/bus")
+def list_letters(address: Address = DEFAULT_BUS) -> None:
+    """List the dead letters of every topic: where each message stood, who could not read it, and why."""
+    from rich.table import Table
+
+    from algotrade.bus import TOPICS
+    from algotrade_runners.cli.output import console
+
+    table = Table()
+    for column in ("letter", "of topic", "partition", "position", "reader", "reason", "bytes"):
+        table.add_column(column)
+    with looking(address) as bus:
+        for name in (name for name in TOPICS if name.endswith(".dead")):
+            for message in _messages(bus, name):
+                letter = _letter(message)
+                table.add_row(f"{name} {message.position}", letter.topic, str(letter.partition), f"{letter.position:,}",
+                              letter.reader, letter.reason, f"{letter.size_bytes:,}")
+    out = console()
+    out.print(table if table.rows else "no dead letters", markup=False)
+
+
+@app.command(epilog="example: algotrade bus dead show orders.intents.dead 0 --bus local:out/demo/bus")
+def show(
+    topic: Annotated[str, typer.Argument(help="The dead-letter topic, as listed.")],
+    position: Annotated[int, typer.Argument(help="The letter's position, as listed.", min=0)],
+    address: Address = DEFAULT_BUS,
+) -> None:
+    """Print one dead letter: what the reader said, and the bytes."""
+    with looking(address) as bus:
+        oldest, following = bus.bounds(topic)
+        if not oldest <= position < following:
+            raise typer.BadParameter(f"{position}; {topic} has {oldest} to {following - 1}", param_hint="POSITION")
+        (message,) = bus.read(topic, position, messages_max=1)
+    letter = _letter(message)
+    typer.echo(f"{letter.topic}/{letter.partition} position {letter.position}, {letter.size_bytes:,} bytes, "
+               f"read by {letter.reader}\n{letter.reason}: {letter.detail}\n")
+    shown = letter.value[:SHOWN_BYTES_MAX]
+    for at in range(0, len(shown), 16):
+        row = shown[at : at + 16]
+        text = "".join(chr(b) if 32 <= b < 127 else "." for b in row)
+        typer.echo(f"{at:6x}  {row.hex(' '):47}  {text}")
+    if letter.size_bytes > len(shown):
+        typer.echo(f"... and {letter.size_bytes - len(shown):,} bytes more")
+
+
+def _messages(bus: "Bus", topic: str) -> "Iterator[Message]":
+    position, _ = bus.bounds(topic)
+    while messages := bus.read(topic, position, messages_max=LETTERS_PER_READ):
+        yield from messages
+        position = messages[-1].position + 1
+
+
+def _letter(message: "Message") -> "DeadLetter":
+    from algotrade.bus import DeadLetter, Schema, decode, values_of
+
+    return values_of(Schema.DEAD_LETTER, DeadLetter)(decode(message.value))

@@ -1,0 +1,159 @@
+"""What the Kafka body is made of and needs no broker to be proven: the fence's rule, retention, addresses, promises."""
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from algotrade.bus import PROMISE_NONE, BusError, bus_at
+from algotrade.bus.kafka import KafkaAccess, KafkaAddress
+from algotrade.bus.kafka.client import Consumed
+from algotrade.bus.kafka.epochs import LeaderLog, installed
+from algotrade.bus.kafka.names import cluster_topics
+from algotrade.bus.kafka.promises import Promises
+from algotrade.bus.kafka.retention import Kept
+from algotrade.bus.kafka.tail import Tails
+from algotrade.bus.topics import TOPICS
+
+LANE = ("run.orders", 0)
+
+
+class Log:
+    """A partition and its leader topic, written by candidates that may die between any two steps, and by zombies."""
+
+    def __init__(self):
+        self.records = []
+        self.leader = LeaderLog()
+        self.claims = 0
+        self.markers = {}
+
+    def do(self, step, pick):
+        epochs = range(1, self.claims + 1)
+        if step == "claim":
+            self.claims += 1
+            # Every record of the leader topic takes an offset; epochs are claims' offsets + 1.
+            self.leader.take(self.claims - 1, b"")
+        elif step == "marker" and (open_ones := [e for e in epochs if e not in self.markers]):
+            epoch = open_ones[pick % len(open_ones)]
+            self.markers[epoch] = len(self.records)
+            self.add(epoch, is_marker=True)
+        elif step == "install" and self.markers:
+            epoch = sorted(self.markers)[pick % len(self.markers)]
+            self.leader.take(10**6, installed(epoch, {LANE: self.markers[epoch]}))
+        elif step == "write" and self.markers:
+            self.add(sorted(self.markers)[pick % len(self.markers)], is_marker=False)
+
+    def add(self, epoch, *, is_marker):
+        self.records.append(Consumed(len(self.records), b"", b"", 0, epoch, is_marker))
+
+    def counting(self):
+        """Return the offsets of the records that count: no marker of a newer epoch lies before them."""
+        newest, offsets = 0, []
+        for record in self.records:
+            if record.is_marker:
+                newest = max(newest, record.epoch)
+            elif record.epoch >= newest:
+                offsets.append(record.offset)
+        return offsets
+
+
+class Fetched:
+    """Gives a log's records as a cluster would, a few at a time."""
+
+    def __init__(self, records):
+        self.records, self.at = records, 0
+
+    def bounds(self, lane):
+        return 0, len(self.records)
+
+    def assign(self, lane, offset):
+        self.at = offset
+
+    def fetch(self, timeout_s):
+        some, self.at = self.records[self.at : self.at + 3], self.at + 3
+        yield from ((LANE, record) for record in some)
+
+
+STEPS = st.lists(st.tuples(st.sampled_from(["claim", "marker", "marker", "install", "write", "write"]),
+                           st.integers(0, 5)), max_size=40)
+
+
+@settings(max_examples=500)
+@given(STEPS)
+@example([("claim", 0), ("marker", 0), ("claim", 0), ("marker", 0), ("write", 0)])  # a leader dies before it is one
+def test_a_reader_that_begins_anywhere_counts_the_records_that_one_from_the_start_counts(steps):
+    log = Log()
+    for step, pick in steps:
+        log.do(step, pick)
+    for position in range(len(log.records) + 1):
+        tails = Tails(Fetched(log.records), log.leader.floor)
+        read, at = [], position
+        while messages := tails.read("orders", LANE, at, 2):
+            read += [message.position for message in messages]
+            at = read[-1] + 1
+        assert read == [offset for offset in log.counting() if offset >= position]
+
+
+@given(st.lists(st.tuples(st.integers(1, 500), st.integers(0, 30)), max_size=60), st.integers(500, 3_000))
+def test_a_partition_keeps_within_its_bound_and_never_drops_what_is_needed(appends, bytes_max):
+    kept, sizes, committed = Kept(bytes_max, 0, 0, 0, 0), [], 0
+    for size, commit in appends:
+        committed = min(len(sizes), committed + commit)
+        below = kept.cut_for(size, lambda limit=committed: limit)
+        if below is None:
+            assert sum(sizes[committed:]) + size > bytes_max - bytes_max // 256
+            continue
+        assert kept.low <= below <= max(committed, kept.low)
+        if below > kept.low:
+            kept.deleted(below)
+        kept.appended(len(sizes), size)
+        sizes.append(size)
+        assert kept.kept_bytes == sum(sizes[kept.low :]) <= bytes_max
+        assert kept.high == len(sizes)
+
+
+def test_addresses():
+    address = KafkaAddress.parse("kafka://a:1,b:2/live", {})
+    assert (address.servers, address.run, str(address)) == (("a:1", "b:2"), "live", "kafka://a:1,b:2/live")
+    assert KafkaAddress.parse("kafka:///live", {"KAFKA_BOOTSTRAP_SERVERS": "c:3"}).servers == ("c:3",)
+    for wrong in ("kafka://", "kafka:a:1", "kafka://a", "kafka://a:1/LIVE", "kafka://a:1/x/y", "kafka://a:1,/x"):
+        with pytest.raises(BusError, match="allowed: kafka://HOST:PORT"):
+            KafkaAddress.parse(wrong, {})
+    with pytest.raises(BusError, match=r"scheme 'nats'; allowed: local:FOLDER or kafka://"):
+        bus_at("nats://a:1", {})
+
+
+def test_secrets_are_taken_from_the_environment_and_not_shown():
+    access = KafkaAccess.of({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_PASSWORD": "hush", "OTHER": "x"})
+
+    assert access.settings == {"security.protocol": "SASL_SSL", "sasl.password": "hush"}
+    assert "hush" not in repr(access)
+    with pytest.raises(BusError, match="KAFKA_SECURITY_PROTOCOL is 'TLS'; allowed: PLAINTEXT, SSL"):
+        KafkaAccess.of({"KAFKA_SECURITY_PROTOCOL": "TLS"})
+
+
+def test_promises_that_come_late_or_twice_lower_nothing():
+    teller, again, hearer = Promises("alpha"), Promises("alpha"), Promises("beta")
+    assert teller.raise_to({"time": 5})
+    early = teller.told({LANE: 3})
+    assert teller.raise_to({"time": 9, "other": 1})
+    assert not teller.raise_to({"time": 9})
+    late = teller.told({LANE: 7})
+
+    assert hearer.value("time") == PROMISE_NONE
+    assert hearer.take(late) == ((*LANE, 7),)
+    hearer.take(early)
+    assert (hearer.value("time"), hearer.value("other")) == (9, 1)
+    again.take(late)
+    assert not again.raise_to({"time": 6})
+    assert again.value("time") == 9
+    assert hearer.take(b"\xff nonsense") == ()
+
+
+def test_every_topic_is_made_safe_where_there_are_brokers_for_it():
+    for brokers, replication, min_isr in ((1, 1, "1"), (2, 2, "2"), (3, 3, "2"), (9, 3, "2")):
+        topics = {t.name: t for t in cluster_topics("live", TOPICS, brokers)}
+        assert {t.replication for t in topics.values()} == {replication}
+        assert {t.config["min.insync.replicas"] for name, t in topics.items() if "promises" not in name} == {min_isr}
+    assert {t.config["unclean.leader.election.enable"] for t in topics.values()} == {"false"}
+    assert topics["live.orders.intents"].config["retention.bytes"] == "-1"
+    assert int(topics["live.orders.intents.dead"].config["retention.bytes"]) == 64 << 20

@@ -1,0 +1,108 @@
+"""Three brokers that fail while the planes run: the files are those of the undisturbed run."""
+
+import os
+import signal
+import tempfile
+import threading
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from algotrade.bus.topics import ORDER_PLANE
+from tests.integration.runs import Started
+from tests.integration.ticks import write_quotes, write_trades
+from tests.torture.drills import RESULTS, undisturbed_run
+from tools.kafka.cluster import Cluster
+
+pytestmark = pytest.mark.skipif(os.environ.get("KAFKA_CHAOS") != "1", reason="takes ten minutes: make torture-kafka")
+RUNS = count(1)
+SPEED = "600"
+"""Times real time: 4,500 records a second for 100 s."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def busy():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ALGOTRADE__STRATEGY__PARAMETERS__COOLDOWN_MS", "100000")
+        patch.setenv("ALGOTRADE__SNAPSHOTS__RECORDS_BETWEEN", "20000")
+        yield
+
+
+@pytest.fixture(scope="module")
+def ticks(busy, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ticks")
+    return ["--data", write_quotes(folder / "quotes.parquet", 300_000), "--data",
+            write_trades(folder / "trades.parquet", 150_000)]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(ticks, tmp_path_factory):
+    return undisturbed_run(tmp_path_factory.mktemp("undisturbed") / "out", ticks)
+
+
+@pytest.fixture(scope="module")
+def brokers():
+    with tempfile.TemporaryDirectory(prefix="kafka-") as folder:
+        cluster = Cluster(Path(folder), 3)
+        try:
+            cluster.start()
+            cluster.wait_ready()
+            yield cluster
+        finally:
+            cluster.stop()
+
+
+def kill_each(cluster):
+    """Kill -9 each broker in turn; the next one once it is back."""
+    for node in (1, 2, 3):
+        cluster.kill(node)
+        pause(3)
+        cluster.start_node(node)
+        cluster.wait_ready()
+        cluster.wait_in_sync()
+
+
+def roll(cluster):
+    """Restart each broker in order, as an upgrade does."""
+    for node in (1, 2, 3):
+        cluster.stop_node(node)
+        cluster.start_node(node)
+        cluster.wait_ready()
+        cluster.wait_in_sync()
+
+
+def freeze(cluster):
+    """Stop one broker for 20 s; it keeps its sockets and says nothing."""
+    cluster.signal(1, signal.SIGSTOP)
+    pause(20)
+    cluster.signal(1, signal.SIGCONT)
+
+
+def all_down(cluster):
+    """Kill all brokers, and start them after 20 s."""
+    for node in (1, 2, 3):
+        cluster.kill(node)
+    pause(20)
+    for node in (1, 2, 3):
+        cluster.start_node(node)
+    cluster.wait_ready()
+
+
+def pause(seconds):
+    """Let real time pass for real brokers; nothing in the test depends on how much it was."""
+    threading.Event().wait(seconds)
+
+
+@pytest.mark.parametrize("disturb", [kill_each, roll, freeze, all_down])
+def test_brokers_fail_and_nothing_is_lost(disturb, brokers, undisturbed, ticks, tmp_path):
+    bus = f"kafka://{brokers.address}/chaos{next(RUNS)}"
+    run = Started(tmp_path / "out", [*ticks, "--speed", SPEED, "--bus", bus], bus)
+    run.wait_until_handled(ORDER_PLANE, 5_000)
+
+    disturb(brokers)
+
+    code, output = run.end(timeout_s=300)
+    assert code == 0, output
+    for name in RESULTS:
+        assert (tmp_path / "out" / name).read_bytes() == (undisturbed / name).read_bytes(), name

@@ -1,0 +1,5 @@
+from tests.bus.contract import BusContract
+
+
+class TestKafka(BusContract):
+    pass

@@ -1,0 +1,147 @@
+"""Brokers that ask who we are: SASL/SCRAM with rules for each plane, and certificates on both sides."""
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from algotrade.bus import BusForbidden, BusUnreachable, Outgoing
+from algotrade.bus.kafka import KafkaAccess, KafkaAddress, KafkaBus, Principal, create_acls, create_topics
+from algotrade.bus.kafka.client import Appender, Record
+from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, PLANES, STRATEGY_PLANE, TOPICS
+from tools.kafka.cluster import Cluster
+
+RUN = "secure"
+USERS = {DATA_PLANE: "data", STRATEGY_PLANE: "strategy", ORDER_PLANE: "orders"}
+PASSWORDS = {user: f"{user}-word" for user in ("admin", *USERS.values())}  # the passwords of a broker of one test
+
+SCRAM = {
+    "listener.name.client.sasl.enabled.mechanisms": "SCRAM-SHA-512",
+    "listener.name.client.scram-sha-512.sasl.jaas.config":
+        "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+}
+RULES = {
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "super.users": "User:admin;User:ANONYMOUS",  # brokers among themselves show no name
+    "allow.everyone.if.no.acl.found": "false",
+}
+
+
+def scram(user, password=None):
+    return KafkaAccess.of({
+        "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+        "KAFKA_SASL_USERNAME": user, "KAFKA_SASL_PASSWORD": password or PASSWORDS[user]})
+
+
+@pytest.fixture(scope="module")
+def secured():
+    """A broker with users, and the rules that `algotrade bus create --acl` writes."""
+    with tempfile.TemporaryDirectory(prefix="kafka-") as folder:
+        cluster = Cluster(Path(folder), security="SASL_PLAINTEXT", properties=SCRAM | RULES, scram=PASSWORDS)
+        try:
+            cluster.start()
+            cluster.wait_ready(scram("admin").settings)
+            address = KafkaAddress.parse(f"kafka://{cluster.address}/{RUN}", {})
+            create_topics(address, scram("admin"))
+            principals = [Principal(plane, f"User:{user}") for plane, user in USERS.items()]
+            assert create_acls(address, scram("admin"), principals) > 100
+            yield address
+        finally:
+            cluster.stop()
+
+
+@pytest.mark.parametrize("plane", PLANES)
+def test_a_plane_can_do_its_part(secured, plane):
+    bus = KafkaBus(secured, scram(USERS[plane]), plane)
+    try:
+        for topic in (row for row in TOPICS.values() if row.writer == plane):
+            position = bus.append(topic.name, [Outgoing(b"k", b"v")])[0]
+            assert bus.read(topic.name, position, messages_max=1)[0].value == b"v"
+        lease = bus.lead(f"snapshots.{plane}")
+        bus.append(f"snapshots.{plane}", [Outgoing(b"k", b"led")], lease=lease)
+        bus.trim(f"snapshots.{plane}", 1)
+        for topic in (row for row in TOPICS.values() if plane in row.readers):
+            bus.read(topic.name, 0, messages_max=1)
+            bus.commit(plane, {(topic.name, 0): bus.bounds(topic.name)[1]})
+        for topic in (row for row in TOPICS.values() if row.writer == plane):
+            assert all(bus.committed(reader, topic.name) >= 0 for reader in topic.readers)
+        bus.append("orders.intents.dead", [Outgoing(b"k", b"v")])
+        bus.promise("time", 5)
+        assert bus.promised("time") == 5
+    finally:
+        bus.close()
+
+
+@pytest.mark.parametrize("plane", PLANES)
+def test_a_plane_cannot_write_what_another_one_writes(secured, plane):
+    appender = Appender(secured, scram(USERS[plane]))
+    others = [row.name for row in TOPICS.values() if row.writer in PLANES and row.writer != plane]
+    assert {"orders.intents", "orders.journal", "orders.reports"} - set(others) != {
+        "orders.intents", "orders.journal", "orders.reports"}
+    for name in others:
+        with pytest.raises(BusForbidden, match=f"{RUN}.{name}"):
+            appender.append([((f"{RUN}.{name}", 0), Record(b"", b"stolen", 0))])
+    appender.close()
+
+
+def test_a_wrong_password_is_refused_and_not_shown(secured):
+    with pytest.raises(BusForbidden) as caught:
+        KafkaBus(secured, scram("data", "guess"), DATA_PLANE)
+    assert "guess" not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def certified():
+    """A broker that asks for a certificate, and the files of one client."""
+    with tempfile.TemporaryDirectory(prefix="kafka-") as folder:
+        files = certificates(Path(folder) / "tls")
+        tls = {f"listener.name.client.ssl.{key}": value for key, value in {
+            "client.auth": "required", "keystore.type": "PEM", "keystore.location": files["server.pem"],
+            "truststore.type": "PEM", "truststore.location": files["ca.pem"],
+            "endpoint.identification.algorithm": ""}.items()}
+        cluster = Cluster(Path(folder) / "brokers", security="SSL", properties=tls)
+        access = KafkaAccess.of({
+            "KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CA_LOCATION": files["ca.pem"],
+            "KAFKA_SSL_CERTIFICATE_LOCATION": files["client.crt"], "KAFKA_SSL_KEY_LOCATION": files["client.key"]})
+        try:
+            cluster.start()
+            cluster.wait_ready(access.settings)
+            yield KafkaAddress.parse(f"kafka://{cluster.address}/{RUN}", {}), access, files
+        finally:
+            cluster.stop()
+
+
+def certificates(folder):
+    """Make an authority, and what it has signed for the broker and a client; return the files by name."""
+    folder.mkdir(parents=True)
+
+    def openssl(*words):
+        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=authority", "-keyout",
+            "ca.key", "-out", "ca.pem")
+    (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+    for name in ("server", "client"):
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out",
+                f"{name}.csr")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days",
+                "2", "-extfile", "names", "-out", f"{name}.crt")
+    (folder / "server.pem").write_text((folder / "server.key").read_text() + (folder / "server.crt").read_text())
+    return {path.name: str(path) for path in folder.iterdir()}
+
+
+def test_certificates_on_both_sides(certified):
+    address, access, _ = certified
+    create_topics(address, access)
+    bus = KafkaBus(address, access, DATA_PLANE)
+    assert bus.append("market.quotes", [Outgoing(b"k", b"v")]) == [0]
+    bus.close()
+
+
+def test_without_a_certificate_nobody_comes_in(certified):
+    address, _, files = certified
+    stranger = KafkaAccess.of({"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CA_LOCATION": files["ca.pem"]})
+    # The broker closes the connection without a word of why, so it may as well be away.
+    with pytest.raises((BusForbidden, BusUnreachable)):
+        KafkaBus(address, stranger, DATA_PLANE)

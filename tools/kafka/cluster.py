@@ -1,0 +1,260 @@
+"""Real Apache Kafka on this machine: one broker or three, in KRaft mode, on free ports of the loopback interface.
+
+    python tools/kafka/cluster.py --brokers 3
+
+prints the address to give to ``--bus`` once the cluster is ready, and stops it at Ctrl-C. The tests start theirs
+through ``Cluster``. Needs Java 17 or newer, and Maven for the first start, which downloads the brokers' jars (55 MB).
+"""
+
+import argparse
+import base64
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+POM = Path(__file__).with_name("pom.xml")
+READY_S_MAX = 90.0
+STOP_S_MAX = 30.0
+
+# Small heaps and one compiler tier: three brokers share two cores with what they serve.
+JVM = ("-Xms256m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dlog4j2.disable.jmx=true")
+
+PROPERTIES = """
+process.roles=broker,controller
+node.id={node}
+controller.quorum.voters={voters}
+listeners=CLIENT://127.0.0.1:{client},INSIDE://127.0.0.1:{inside},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=CLIENT://127.0.0.1:{client},INSIDE://127.0.0.1:{inside}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=INSIDE
+listener.security.protocol.map=CLIENT:{security},INSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={data}
+auto.create.topics.enable=false
+unclean.leader.election.enable=false
+default.replication.factor={copies}
+min.insync.replicas={in_sync}
+offsets.topic.replication.factor={copies}
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor={copies}
+transaction.state.log.min.isr={in_sync}
+transaction.state.log.num.partitions=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+# A broker that died is known to be dead after this: orders flow again once its partitions have another leader.
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+controller.quorum.election.timeout.ms=500
+controller.quorum.fetch.timeout.ms=1500
+replica.lag.time.max.ms=5000
+log.retention.check.interval.ms=10000
+log.segment.delete.delay.ms=1000
+"""
+
+
+class Cluster:
+    """``brokers`` nodes with their data under ``folder``; ``start``, then ``address``, at the end ``stop``.
+
+    ``security``    of the clients' listener: PLAINTEXT, SASL_PLAINTEXT, SSL or SASL_SSL
+    ``properties``  lines added to every node's configuration
+    ``scram``       user -> password, known from the first start
+    """
+
+    def __init__(self, folder: Path, brokers: int = 1, *, security: str = "PLAINTEXT",
+                 properties: Mapping[str, str] = {}, scram: Mapping[str, str] = {}) -> None:
+        self._folder = folder
+        self._nodes = range(1, brokers + 1)
+        self._security = security
+        self._properties = dict(properties)
+        self._scram = dict(scram)
+        self._ports = {(node, role): port for (node, role), port in zip(
+            [(node, role) for node in self._nodes for role in ("client", "inside", "controller")],
+            _free_ports(3 * brokers), strict=True)}
+        self._id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        self._processes: dict[int, subprocess.Popen[bytes]] = {}
+
+    @property
+    def address(self) -> str:
+        """Return HOST:PORT of every node, separated by commas."""
+        return ",".join(f"127.0.0.1:{self._ports[node, 'client']}" for node in self._nodes)
+
+    def start(self) -> None:
+        """Format the nodes' storage and start them; returns when ``ready`` does."""
+        for node in self._nodes:
+            self._format(node)
+            self.start_node(node)
+
+    def start_node(self, node: int) -> None:
+        """Start one node, again perhaps, on the data it has."""
+        home = self._folder / str(node)
+        with (home / "log.txt").open("ab") as log:
+            self._processes[node] = subprocess.Popen(
+                [*_dies_with_parent(), "java", *JVM, "-cp", _classpath(), "kafka.Kafka",
+                 str(home / "server.properties")], stdout=log, stderr=log, start_new_session=True)
+
+    def stop_node(self, node: int) -> None:
+        """Stop one node in order, and wait until it is gone."""
+        process = self._processes[node]
+        process.terminate()
+        process.wait(STOP_S_MAX)
+
+    def wait_in_sync(self) -> None:
+        """Return once every copy of every partition is in sync; raises ``TimeoutError``."""
+        admin = AdminClient({"bootstrap.servers": self.address, "log_level": 0})
+        deadline = time.monotonic() + READY_S_MAX
+        while time.monotonic() < deadline:
+            try:
+                topics = admin.list_topics(timeout=1).topics.values()
+                if all(len(p.isrs) == len(p.replicas) and p.leader >= 0
+                       for topic in topics for p in topic.partitions.values()):
+                    return
+            except KafkaException:
+                pass  # Not yet.
+            time.sleep(0.2)
+        raise TimeoutError(f"copies are not in sync after {READY_S_MAX:.0f} s")
+
+    def wait_ready(self, admin_settings: Mapping[str, str] = {}, brokers: int | None = None) -> None:
+        """Return once so many nodes (default: all) answer; raises ``TimeoutError`` with the log's end."""
+        wanted = len(self._nodes) if brokers is None else brokers
+        admin = AdminClient({"bootstrap.servers": self.address, "log_level": 0, **admin_settings})
+        deadline = time.monotonic() + READY_S_MAX
+        while time.monotonic() < deadline:
+            try:
+                if len(admin.list_topics(timeout=1).brokers) >= wanted:
+                    return
+            except KafkaException:
+                pass  # Not yet.
+            for node, process in self._processes.items():
+                if process.poll() not in (None, -signal.SIGKILL):
+                    raise RuntimeError(f"node {node} ended with {process.returncode}:\n{self.log(node)}")
+        raise TimeoutError(f"no cluster after {READY_S_MAX:.0f} s:\n{self.log(self._nodes[0])}")
+
+    def log(self, node: int) -> str:
+        """Return the end of a node's log."""
+        return "\n".join((self._folder / str(node) / "log.txt").read_text(errors="replace").splitlines()[-30:])
+
+    def signal(self, node: int, number: int) -> None:
+        """Send a signal to one node: SIGKILL, SIGSTOP, SIGCONT, SIGTERM."""
+        self._processes[node].send_signal(number)
+
+    def kill(self, node: int) -> None:
+        """Kill a node and wait until it is gone."""
+        self.signal(node, signal.SIGKILL)
+        self._processes[node].wait()
+
+    def stop(self) -> None:
+        """Stop what still runs; what does not stop in time is killed."""
+        for process in self._processes.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.terminate()
+        deadline = time.monotonic() + STOP_S_MAX
+        for process in self._processes.values():
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._processes.clear()
+
+    def _format(self, node: int) -> None:
+        home = self._folder / str(node)
+        home.mkdir(parents=True)
+        config = home / "server.properties"
+        voters = ",".join(f"{n}@127.0.0.1:{self._ports[n, 'controller']}" for n in self._nodes)
+        ports = {role: self._ports[node, role] for role in ("client", "inside", "controller")}
+        text = PROPERTIES.format(node=node, voters=voters, data=home / "data", security=self._security,
+                                 copies=min(len(self._nodes), 3), in_sync=2 if len(self._nodes) >= 3 else 1, **ports)
+        config.write_text(text + "".join(f"{key}={value}\n" for key, value in self._properties.items()))
+        words = ["java", *JVM, "-cp", _classpath(), "kafka.tools.StorageTool", "format", f"--cluster-id={self._id}",
+                 "--config", str(config)]
+        for user, password in self._scram.items():
+            words += ["--add-scram", f"SCRAM-SHA-512=[name={user},password={password}]"]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"storage of node {node}: {done.stdout}{done.stderr}")
+
+
+def _classpath() -> str:
+    """Return the brokers' jars, downloaded once into the user's cache."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "algotrade"
+    version = next(line for line in POM.read_text().splitlines() if "<kafka.version>" in line)
+    folder = cache / f"kafka-{version.split('>')[1].split('<')[0]}"
+    if not folder.is_dir():
+        cache.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(dir=cache, prefix="kafka-"))
+        words = ["mvn", "--quiet", "--batch-mode", "--file", str(POM), "dependency:copy-dependencies",
+                 f"-DoutputDirectory={new}"]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode:
+            shutil.rmtree(new)
+            raise RuntimeError(f"Maven could not fetch Kafka: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+        try:
+            new.rename(folder)
+        except OSError:
+            shutil.rmtree(new)  # Another start was quicker.
+    return f"{folder}/*"
+
+
+def missing_tools() -> list[str]:
+    """Return which of the programs that a cluster needs are not there."""
+    return [name for name in ("java", "mvn") if shutil.which(name) is None]
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def _dies_with_parent() -> list[str]:
+    """Return the words before a command that let the kernel end it when its parent is gone: a JVM would not notice."""
+    return ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+
+
+def main() -> None:
+    """Run a cluster until Ctrl-C."""
+    parser = argparse.ArgumentParser(description="Run Apache Kafka on this machine.",
+                                     epilog="example: python tools/kafka/cluster.py --brokers 3 -- algotrade demo")
+    parser.add_argument("--brokers", type=int, choices=(1, 3), default=1)
+    parser.add_argument("--folder", type=Path, help="where the data goes; default: a folder that is removed at the end")
+    parser.add_argument("command", nargs="*", help="run this with --bus added, then stop; without: until Ctrl-C")
+    chosen = parser.parse_args()
+    if missing := missing_tools():
+        sys.exit(f"{' and '.join(missing)} not found; allowed: Java 17 or newer, and Maven, on the PATH")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    folder = chosen.folder or Path(tempfile.mkdtemp(prefix="kafka-"))
+    cluster = Cluster(folder, chosen.brokers)
+    try:
+        cluster.start()
+        cluster.wait_ready()
+        if chosen.command:
+            sys.exit(subprocess.run([*chosen.command, "--bus", f"kafka://{cluster.address}"], check=False).returncode)
+        sys.stdout.write(f"ready: algotrade demo --bus kafka://{cluster.address}\n")
+        sys.stdout.flush()
+        signal.pause()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        cluster.stop()
+        if chosen.folder is None:
+            shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
