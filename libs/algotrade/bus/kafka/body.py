@@ -7,6 +7,7 @@ What Kafka does not have is made here from what it has: a read that knows the lo
 respects readers (``retention``), leases (``epochs``), promises (``promises``).
 """
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 
 from algotrade.bus.kafka.access import KafkaAccess, KafkaAddress
@@ -156,8 +157,10 @@ class KafkaBus:
         kept = self._kept_of(row, lane)
         below = min(below, kept.high)
         if below > kept.low:
-            self._admin.delete_records(lane, below)
-            kept.deleted(below)
+            # Only room is at stake: what cannot go now, as no broker leads the partition, goes with the next trim.
+            with contextlib.suppress(BusUnreachable):
+                self._admin.delete_records(lane, below, patience_s=0.0)
+                kept.deleted(below)
 
     def promise(self, name: str, value: int) -> None:
         """Raise a promise."""

@@ -48,7 +48,7 @@ DELIVERY_S_MAX = 60.0
 """Longest time an append may take; a cluster that restarts, or loses a broker, is back before."""
 
 LOOK_S_MAX = 2.0
-"""Longest single attempt to learn what a cluster has."""
+"""Longest single attempt to learn what a cluster has, or to have it do something; then it is asked again."""
 
 SETTLE_S_MAX = 5.0
 """How long a topic may be unknown before it counts as missing."""
@@ -246,7 +246,7 @@ class Fetcher:
     def bounds(self, lane: Lane) -> tuple[int, int]:
         """Return (oldest offset kept, next offset), as the cluster has it now."""
         low, high = asked(lane[0], lambda: self._consumer.get_watermark_offsets(
-            TopicPartition(*lane), REQUEST_S_MAX, cached=False))
+            TopicPartition(*lane), LOOK_S_MAX, cached=False))
         return low, high
 
     def commit(self, positions: Mapping[Lane, int]) -> None:
@@ -271,17 +271,17 @@ class Administrator:
         self._denied: KafkaError | None = None
         self._admin = AdminClient(settings)
 
-    def delete_records(self, lane: Lane, below: int) -> None:
-        """Forget the records below an offset."""
+    def delete_records(self, lane: Lane, below: int, patience_s: float = DELIVERY_S_MAX) -> None:
+        """Forget the records below an offset; without a leader the cluster is asked again for ``patience_s``."""
         part = TopicPartition(*lane, below)
         asked(lane[0], lambda: self._admin.delete_records(
-            [part], request_timeout=REQUEST_S_MAX)[part].result(REQUEST_S_MAX))
+            [part], request_timeout=LOOK_S_MAX)[part].result(2 * LOOK_S_MAX), patience_s)
 
     def committed(self, group: str, lane: Lane) -> int:
         """Return what ``group`` committed there, 0 where it never did."""
         wanted = [ConsumerGroupTopicPartitions(group, [TopicPartition(*lane)])]
         answer = asked(lane[0], lambda: self._admin.list_consumer_group_offsets(
-            wanted, request_timeout=REQUEST_S_MAX)[group].result(REQUEST_S_MAX))
+            wanted, request_timeout=LOOK_S_MAX)[group].result(2 * LOOK_S_MAX))
         (part,) = answer.topic_partitions
         return max(0, int(part.offset))
 
@@ -386,10 +386,10 @@ class Administrator:
                     raise translated(error.args[0], name) from error
 
 
-def asked(topic: str, ask: Callable[[], Any]) -> Any:
+def asked(topic: str, ask: Callable[[], Any], patience_s: float = REQUEST_S_MAX) -> Any:
     """Return what ``ask`` gives, asking again for as long as the cluster is finding a leader or a coordinator."""
     clock = SystemClock()
-    deadline_ns = clock.monotonic_ns() + int(REQUEST_S_MAX * NANOSECONDS_PER_SECOND)
+    deadline_ns = clock.monotonic_ns() + int(patience_s * NANOSECONDS_PER_SECOND)
     pause = threading.Event()
     while True:
         try:
@@ -398,6 +398,10 @@ def asked(topic: str, ask: Callable[[], Any]) -> Any:
             cause: KafkaError = error.args[0]
             if not (cause.retriable() or cause.code() in _SETTLING) or clock.monotonic_ns() > deadline_ns:
                 raise translated(cause, topic) from error
+        except TimeoutError as error:
+            # Of a future that the client has not completed; its own errors of time are KafkaExceptions.
+            if clock.monotonic_ns() > deadline_ns:
+                raise BusUnreachable(f"{topic}: no answer in {patience_s:.0f} s") from error
         pause.wait(POLL_S)
 
 
