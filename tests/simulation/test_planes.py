@@ -6,8 +6,18 @@ import msgspec
 import numpy as np
 import pytest
 
-from algotrade.bus import BusError, Faults, MarketWriter, MemoryBus, Schema, Snapshots, TopicReader, values_of
-from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, STRATEGY_PLANE
+from algotrade.bus import (
+    BusError,
+    Faults,
+    MarketWriter,
+    MemoryBus,
+    Schema,
+    Snapshots,
+    Superseded,
+    TopicReader,
+    values_of,
+)
+from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, PLANES, STRATEGY_PLANE
 from algotrade.domain import ExecutionReport, SystemClock
 from algotrade.feeds import Pace, QualityGate
 from algotrade.matching import VenueModel
@@ -16,6 +26,7 @@ from algotrade.strategy import PythonRunner
 from algotrade_runners.data_plane.build import SNAPSHOTS_TOPIC
 from algotrade_runners.data_plane.plane import DataPlane, DataState
 from algotrade_runners.order_plane.build import build_order_plane
+from algotrade_runners.order_plane.plane import JOURNAL_TOPIC
 from algotrade_runners.settings import (
     BusSettings,
     FeedSettings,
@@ -24,6 +35,7 @@ from algotrade_runners.settings import (
     StrategySettings,
 )
 from algotrade_runners.strategy_plane.build import build_strategy_plane
+from algotrade_runners.strategy_plane.plane import INTENTS_TOPIC
 from tests.simulation.chaos import Chaos
 from tests.simulation.market import ListFeed, cut, market
 from tests.simulation.reference import reference
@@ -49,11 +61,11 @@ def settings_of(seed: int) -> Settings:
 class World:
     """Three planes that can be killed and built again, on one bus that outlives them."""
 
-    def __init__(self, seed: int, faults: Faults | None) -> None:
+    def __init__(self, seed: int, faults: Faults | None, *, elects: bool = False) -> None:
         self.seed = seed
         self.settings = settings_of(seed)
         self.run = market(seed)
-        self.bus = MemoryBus(faults=faults)
+        self.bus = MemoryBus(faults=faults, elects=elects)
         self.planes = {}
 
     def strategy(self) -> PythonRunner:
@@ -99,6 +111,43 @@ class World:
                 return
         raise AssertionError("the planes wait in a ring")
 
+    def go_with_standbys(self, schedule: np.random.Generator, kill: float, freeze: float) -> int:
+        """Step three processes of each leading plane; some are killed, some lose their turn and do not know it.
+
+        Return how many found out that another leads.
+        """
+        seats = {STRATEGY_PLANE: INTENTS_TOPIC, ORDER_PLANE: JOURNAL_TOPIC}
+        names = [DATA_PLANE, *(f"{plane} {n}" for plane in seats for n in range(3))]
+        superseded = 0
+        for _ in range(STEPS_MAX):
+            name = str(schedule.choice(names))
+            plane = name.split(maxsplit=1)[0]
+            try:
+                process = self.planes.get(name) or self.build(plane)
+                self.planes[name] = process
+                if not process.done:
+                    process.step()
+                elif plane in seats:
+                    process._bus.close()
+            except Superseded:
+                superseded += 1
+                self.planes.pop(name)
+            except BusError:
+                self.bury(name)
+            if schedule.random() < kill:
+                self.bury(name)
+            if plane in seats and schedule.random() < freeze:
+                self.bus.unseat(seats[plane])
+            if all(any(p.done for n, p in self.planes.items() if n.startswith(plane)) for plane in PLANES):
+                return superseded
+        raise AssertionError("the planes wait in a ring")
+
+    def bury(self, name: str) -> None:
+        """A process is gone, and the group knows."""
+        process = self.planes.pop(name, None)
+        if process is not None:
+            process._bus.close()
+
     def reports(self) -> list[ExecutionReport]:
         reader = TopicReader(
             self.bus.client(), "orders.reports", values_of(Schema.REPORT, ExecutionReport), group="test")
@@ -131,6 +180,18 @@ def test_faults_kills_and_any_schedule_change_nothing(seed):
     orders, strategy, data = (world.planes[name].state for name in (ORDER_PLANE, STRATEGY_PLANE, DATA_PLANE))
     for tally in (orders.tally, strategy.tally):
         assert (tally.records, tally.sequence_sum) == (data.published.records, data.published.sequence_sum)
+
+
+@pytest.mark.parametrize("seed", range(200, 240))
+def test_standbys_take_over_and_nothing_is_changed(seed):
+    world = World(seed, Faults(seed, duplicate=0.1, delay=0.3, drop=0.01), elects=True)
+    superseded = world.go_with_standbys(np.random.default_rng(seed), kill=0.01, freeze=0.01)
+
+    assert world.reports() == world.expected()
+    assert superseded > 0
+    leaders = [process for name, process in world.planes.items() if process.done and not name.startswith(DATA_PLANE)]
+    for leader in leaders:
+        assert leader.state.tally.records == world.planes[DATA_PLANE].state.published.records
 
 
 def test_the_market_is_busy_enough_to_prove_something():

@@ -1,6 +1,7 @@
 """The durable log between the planes: one delivery contract (``port``), and its bodies."""
 
 from algotrade.bus.codec import Frame, Schema, Undecodable, decode, encode, encode_records, encode_value, values_of
+from algotrade.bus.leadership import Leadership
 from algotrade.bus.local import LocalBus
 from algotrade.bus.market import MarketWriter
 from algotrade.bus.market_reader import MarketCursor, MarketReader
@@ -45,6 +46,7 @@ __all__ = [
     "FormatUnsupported",
     "Frame",
     "KafkaPlace",
+    "Leadership",
     "Lease",
     "LocalBus",
     "LocalPlace",

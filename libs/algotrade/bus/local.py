@@ -43,6 +43,7 @@ class LocalBus:
         self._readers: dict[str, LogReader] = {}
         self._writers: dict[str, LogWriter] = {}
         self._own_promises: dict[str, int] = {}
+        self._leases: dict[str, Lease] = {}
         self._seen_promises: dict[str, int] = {}
         self._hints = {(t.name, p): f"{_HINT}{t.name}/{p}" for t in topics.values() for p in range(t.partitions)}
         self._folder = BusFolder(Path(folder), create=True, in_use=writer is not None)
@@ -201,6 +202,12 @@ class LocalBus:
         row = topic_named(self._table, topic)
         check_writer(row, self._writer)
         return self._own_file(row.writer).lead(topic)
+
+    def campaign(self, topic: str) -> Lease | None:
+        """Take the lead when asked for the first time: on one host whoever starts last leads."""
+        if topic not in self._leases:
+            self._leases[topic] = self.lead(topic)
+        return self._leases[topic]
 
     def topics(self) -> Iterable[str]:
         """Return the topics' names."""

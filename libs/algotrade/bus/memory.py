@@ -75,11 +75,19 @@ class _Log:
 
 
 class MemoryBus:
-    """The logs, commits and promises that the clients share. ``topics`` is the table, ``faults`` may be none."""
+    """The logs, commits and promises that the clients share. ``topics`` is the table, ``faults`` may be none.
 
-    def __init__(self, topics: Mapping[str, Topic] = TOPICS, *, faults: Faults | None = None) -> None:
+    ``elects``  of the clients that stand for a lead, the first has it until it is closed or unseated, as in a group of
+                processes; without, whoever asks last leads
+    """
+
+    def __init__(self, topics: Mapping[str, Topic] = TOPICS, *, faults: Faults | None = None,
+                 elects: bool = False) -> None:
         self.table = dict(topics)
         self.faults = faults
+        self.elects = elects
+        self.seats: dict[str, MemoryClient] = {}
+        """Whose turn it is to lead a topic, where ``elects``."""
         self.logs = {(t.name, p): _Log() for t in topics.values() for p in range(t.partitions)}
         self.commits: dict[tuple[str, str, int], int] = {}
         self.promises: dict[str, list[tuple[int, int]]] = {}
@@ -90,6 +98,10 @@ class MemoryBus:
     def client(self, writer: str | None = None) -> "MemoryClient":
         """Return a bus object for the plane ``writer``; None for one that only looks."""
         return MemoryClient(self, writer)
+
+    def unseat(self, topic: str) -> None:
+        """Give the lead of ``topic`` to whoever asks next, as a group does that has not heard of its holder."""
+        self.seats.pop(topic, None)
 
     def next_event(self) -> int:
         """Return the next event number: appends and promises of all clients stand in one order."""
@@ -157,6 +169,7 @@ class MemoryClient:
         self._shared = shared
         self._writer = writer
         self._own_promises: dict[str, int] = {}
+        self._leases: dict[str, Lease] = {}
         # Position up to which each log is visible to this client; all of it at the start, as after a restart.
         self._visible = {log: shared.logs[log].following for log in shared.logs}
         self._seen_promises: dict[str, int] = {}  # name -> event number of the value seen last
@@ -287,9 +300,20 @@ class MemoryClient:
         self._shared.epochs[topic] = epoch
         return Lease(topic=topic, epoch=epoch)
 
+    def campaign(self, topic: str) -> Lease | None:
+        """Take the lead when it is this client's turn."""
+        lease = self._leases.get(topic)
+        if lease is not None:
+            self._check_lease(topic_named(self._shared.table, topic), lease)
+        elif not self._shared.elects or self._shared.seats.setdefault(topic, self) is self:
+            lease = self._leases[topic] = self.lead(topic)
+        return lease
+
     def topics(self) -> Iterable[str]:
         """Return the topics' names."""
         return tuple(self._shared.table)
 
     def close(self) -> None:
-        """Do nothing: the clients share what there is."""
+        """Give up every lead; the clients share all else."""
+        for topic in [topic for topic, client in self._shared.seats.items() if client is self]:
+            self._shared.unseat(topic)

@@ -70,6 +70,11 @@ class RepeatingOutput:
         self._exhausted = self._exhausted and not self._pending
         return list(self._pending)
 
+    def follow(self) -> None:
+        """Compare what was sent with the log, to which another process appends; keep what it does not have yet."""
+        self.unlogged()
+        self._exhausted = False
+
     def appended_at(self, positions: list[int]) -> None:
         """Note that what ``unlogged`` returned was appended."""
         if positions:

@@ -14,7 +14,8 @@ The contract, proven for every body by one test-suite (``tests/bus/contract.py``
    log's start raises ``PositionGone``, one behind its end ``LogShortened``.
 5. A promise is a shared number per name that only rises, is not durable, and becomes visible after everything that was
    appended before it: whoever reads the promise first and then the log misses nothing that the promise speaks of.
-6. ``lead(topic)`` gives a lease with an epoch; what an older epoch appends afterwards raises ``Superseded``.
+6. ``lead(topic)`` gives a lease with an epoch; what an older epoch appends afterwards raises ``Superseded``. Several
+   processes of one plane may stand for the lead (``campaign``); one of them has it, the others follow.
 
 Not thread safe: a plane owns its bus object.
 """
@@ -29,6 +30,10 @@ PROMISE_NONE = -1
 
 PROMISE_END = 2**63 - 1
 """Promised by whoever has nothing more to say: the end of input."""
+
+
+CAMPAIGN_S_MAX = 30.0
+"""A process that stands for a lead and does not ask for so long has given its turn away."""
 
 
 class BusError(Exception):
@@ -173,6 +178,15 @@ class Bus(Protocol):
 
     def lead(self, topic: str) -> Lease:
         """Take the lead of ``topic`` with a higher epoch than any before; only its writer may."""
+        ...
+
+    def campaign(self, topic: str) -> Lease | None:
+        """Stand for the lead of ``topic``: return the lease once it is this process's turn, None while it is another's.
+
+        To be asked again and again, at least every ``CAMPAIGN_S_MAX`` seconds: who does not ask counts as gone. When
+        its turn comes the lead is taken as by ``lead``; from then on the same lease is returned. Raises ``Superseded``
+        once a newer one is known of. Where nobody deals out turns (local), whoever asks first after the others leads.
+        """
         ...
 
     def topics(self) -> Iterable[str]:

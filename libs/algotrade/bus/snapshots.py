@@ -70,6 +70,10 @@ class Snapshots:
         self._kept = [_without_body(found) for found in kept]
         return body
 
+    def forget(self) -> None:
+        """Look in the log again before the next ``save``: another process may have written there since ``load``."""
+        self._kept = None
+
     def positions(self) -> dict[tuple[str, int], int]:
         """Return where the plane would read on from if it were restored now, by (topic, partition)."""
         kept = self._find()

@@ -9,31 +9,38 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from algotrade.bus.topics import PLANES
+from algotrade.bus.topics import ORDER_PLANE, PLANES, STRATEGY_PLANE
 from algotrade.domain import Clock
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade_runners.host import PARENT_FD
+
+LED_PLANES = (STRATEGY_PLANE, ORDER_PLANE)
+"""The planes of which one process leads, and others may stand by."""
 
 STOP_S_MAX = 4.5
 """For all planes together, from the first signal; then they are killed."""
 
 
 class Children:
-    """One process per plane, with the command line ``algotrade run <name> --config FILE``.
+    """One process per plane, with the command line ``algotrade run <name> --config FILE``, and its standbys.
+
+    ``standbys``  so many more processes of each plane that has a leader; they are named ``order-plane-2`` and so on
 
     They get no signal of the terminal (they are in groups of their own), so they stop in the order in which we tell
     them; and they end when this process ends, however that happens, because they hold one end of a pipe.
     """
 
-    def __init__(self, config: Path, logs: Path, clock: Clock) -> None:
+    def __init__(self, config: Path, logs: Path, clock: Clock, standbys: int = 0) -> None:
         self._clock = clock
         self._logs = logs
         logs.mkdir(parents=True, exist_ok=True)
         self._read_fd, self._write_fd = os.pipe()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        for plane in PLANES:
-            with self.log(plane).open("ab") as log:
-                self._processes[plane] = subprocess.Popen(  # noqa: S603 -- our own command
+        self._planes = {plane: plane for plane in PLANES} | {
+            f"{plane}-{number}": plane for number in range(2, 2 + standbys) for plane in LED_PLANES}
+        for name, plane in self._planes.items():
+            with self.log(name).open("ab") as log:
+                self._processes[name] = subprocess.Popen(  # noqa: S603 -- our own command
                     [*command(), "run", plane, "--config", str(config)], stdin=subprocess.DEVNULL, stdout=log,
                     stderr=log, start_new_session=True, pass_fds=[self._read_fd],
                     env={**os.environ, PARENT_FD: str(self._read_fd)},
@@ -48,18 +55,32 @@ class Children:
         os.close(self._read_fd)
         os.close(self._write_fd)
 
-    def log(self, plane: str) -> Path:
-        """Return the file that holds the plane's log."""
-        return self._logs / f"{plane}.log"
+    def log(self, name: str) -> Path:
+        """Return the file that holds the log of the process ``name``."""
+        return self._logs / f"{name}.log"
 
     def exit_codes(self) -> dict[str, int | None]:
-        """Return each plane's exit code, None while it runs."""
-        return {plane: process.poll() for plane, process in self._processes.items()}
+        """Return each process's exit code, None while it runs."""
+        return {name: process.poll() for name, process in self._processes.items()}
+
+    def are_done(self) -> bool:
+        """Tell whether a process of every plane has come to its end in order."""
+        return all(0 in codes.values() for codes in self._by_plane())
+
+    def lost(self) -> dict[str, int]:
+        """Return the exit codes of a plane of which no process is left, neither running nor done; else nothing."""
+        return {name: code for codes in self._by_plane() if all(codes.values())
+                for name, code in codes.items() if code}
+
+    def _by_plane(self) -> list[dict[str, int | None]]:
+        codes = self.exit_codes()
+        return [{name: codes[name] for name, of in self._planes.items() if of == plane} for plane in PLANES]
 
     def stop(self) -> None:
-        """Stop the planes one after the other, upstream first, each with what is left of ``STOP_S_MAX``."""
+        """Stop standbys, then planes from upstream on, one by one, each with what is left of ``STOP_S_MAX``."""
         deadline_ns = self._clock.monotonic_ns() + int(STOP_S_MAX * NANOSECONDS_PER_SECOND)
-        for process in self._processes.values():
+        for name in sorted(self._processes, key=lambda name: name in PLANES):
+            process = self._processes[name]
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
             left_s = (deadline_ns - self._clock.monotonic_ns()) / NANOSECONDS_PER_SECOND

@@ -40,11 +40,12 @@ OUTPUTS = ("fills.csv", "orders.csv", "positions.csv", "summary.json", "report.h
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """How to run what ``request`` asks for."""
+    """How to run what ``request`` asks for; ``standbys``: more processes of the planes that have a leader."""
 
     request: Request
     processes: int
     plain: bool
+    standbys: int = 0
 
 
 def demo(options: Options, console: Console, stop: StopFlag) -> int:
@@ -110,26 +111,32 @@ def _in_three_processes(prepared: Prepared, options: Options, place: BusPlace, c
     """Start, watch and stop the planes; True where one of them failed, after saying which and why."""
     request = options.request
     _begin(prepared, request, place)
-    with _looking(place) as bus, Children(request.config, request.out / "logs", SystemClock()) as children:
+    with _looking(place) as bus, Children(request.config, request.out / "logs", SystemClock(),
+                                          options.standbys) as children:
         lines: Shown = PlainLines(bus, prepared.records_total, console) if options.plain else LiveLines(
             bus, prepared.records_total, console)
         with lines:
             pause = threading.Event()
-            while not stop.is_set and None in (codes := children.exit_codes()).values():
-                if any(codes.values()):
-                    break
+            gone: set[str] = set()
+            while not (stop.is_set or children.are_done() or children.lost()):
                 lines.update()
+                for name, code in children.exit_codes().items():
+                    if code and name not in gone:
+                        gone.add(name)
+                        console.print(f"the {name} {_how(code)}; another process of the plane goes on", markup=False)
                 pause.wait(LOOK_S)
-        alone = {plane: code for plane, code in children.exit_codes().items() if code is not None}
+        lost = children.lost()
         children.stop()
         # One that our own signal met before it could take signals did nothing wrong.
-        failed = {plane: code for plane, code in children.exit_codes().items()
-                  if code and (plane in alone or code != -signal.SIGTERM)}
-    for plane, code in failed.items():
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        console.print(f"the {plane} {how}; the end of its log:", style="bold red", markup=False)
-        console.print(_tail(children.log(plane)), markup=False, soft_wrap=True)
+        failed = lost or {name: code for name, code in children.lost().items() if code != -signal.SIGTERM}
+    for name, code in failed.items():
+        console.print(f"the {name} {_how(code)}; the end of its log:", style="bold red", markup=False)
+        console.print(_tail(children.log(name)), markup=False, soft_wrap=True)
     return bool(failed) and not stop.is_set
+
+
+def _how(code: int) -> str:
+    return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
 
 def _begin(prepared: Prepared, request: Request, place: BusPlace) -> None:

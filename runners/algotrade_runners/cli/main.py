@@ -84,6 +84,8 @@ def demo(
         parser=_bus, metavar="local:DIR|kafka://HOST:PORT",
         help="Where the planes meet; by default OUT/bus. On Kafka a run makes topics of its own.")] = None,
     processes: Annotated[int, typer.Option(help="3: a process per plane. 1: all in one, in memory.")] = 3,
+    standbys: Annotated[int, typer.Option(
+        min=0, max=8, help="So many more strategy and order planes stand by to take over; on Kafka only.")] = 0,
     seed: Annotated[int | None, typer.Option(help="Seed of the models that draw; 1 by default.")] = None,
     resume: Annotated[str | None, typer.Option(
         parser=_run_to_resume, metavar="DIR|kafka://HOST:PORT/RUN",
@@ -105,13 +107,16 @@ def demo(
                                  param_hint="--processes 1")
     if bus is not None and resume is not None and bus != resume:
         raise typer.BadParameter(f"{resume} and --bus {bus} differ; allowed: one of them", param_hint="--resume")
+    if standbys and not (bus or resume or "").startswith("kafka://"):
+        raise typer.BadParameter(f"{standbys} needs --bus kafka://HOST:PORT; on one host whoever starts last leads",
+                                 param_hint="--standbys")
     stop = StopFlag()
     stop.install()
     plain = plain or not sys.stdout.isatty()
     options = Options(
         request=Request(data=tuple(data or ()), out=out, bus=bus or resume or f"local:{out / 'bus'}", strategy=strategy,
                         speed=speed, seed=seed, resume=resume is not None),
-        processes=processes, plain=plain)
+        processes=processes, plain=plain, standbys=standbys)
     with told():
         raise typer.Exit(run_demo(options, console(plain=plain), stop))
 

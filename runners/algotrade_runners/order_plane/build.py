@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from algotrade.bus import Bus, MarketReader, RepeatingOutput, Schema, Snapshots, TopicReader, values_of
+from algotrade.bus import Bus, Leadership, MarketReader, RepeatingOutput, Schema, Snapshots, TopicReader, values_of
 from algotrade.bus.topics import ORDER_PLANE
 from algotrade.domain import Clock, OrderIntent
 from algotrade.execution import OrderManager, SimulatedBroker
@@ -22,13 +22,14 @@ def build_order_plane(settings: Settings, bus: Bus, clock: Clock) -> OrderPlane:
     gate = Gate(settings.risk, instruments, sessions)
     broker = SimulatedBroker(instruments, settings.venue, settings.commission, sessions, gate.marks,
                              settings.risk.working_orders_max)
-    lease = bus.lead(JOURNAL_TOPIC)
+    leadership = Leadership(bus, JOURNAL_TOPIC)
+    leadership.stand()  # before the snapshot is looked for: who led before writes none behind that
     snapshots = Snapshots(bus, SNAPSHOTS_TOPIC, ORDER_PLANE)
     body = snapshots.load()
     state = OrderState() if body is None else msgspec.msgpack.decode(body, type=OrderState)
     of_intents: Any = OrderIntent  # a union of tagged structs: msgspec takes it, type checkers call it no type
     return OrderPlane(
-        bus=bus, lease=lease, snapshots=snapshots, gate=gate, broker=broker, clock=clock, state=state,
+        bus=bus, leadership=leadership, snapshots=snapshots, gate=gate, broker=broker, clock=clock, state=state,
         market=MarketReader(bus, group=ORDER_PLANE, cursor=state.cursor),
         intents=TopicReader(bus, INTENTS_TOPIC, values_of(Schema.INTENT, of_intents), group=ORDER_PLANE,
                             position=state.intents_position),

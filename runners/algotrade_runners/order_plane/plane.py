@@ -11,7 +11,7 @@ from algotrade.bus import (
     PROMISE_END,
     PROMISE_NONE,
     Bus,
-    Lease,
+    Leadership,
     MarketCursor,
     MarketReader,
     Received,
@@ -19,7 +19,6 @@ from algotrade.bus import (
     Schema,
     Snapshots,
     TopicReader,
-    flush_together,
 )
 from algotrade.bus.market import instrument_key
 from algotrade.bus.topics import ORDER_PLANE
@@ -36,6 +35,7 @@ from algotrade.execution import (
 )
 from algotrade.matching import VenueModel, arrival_ns
 from algotrade.risk import Gate, GateState
+from algotrade.telemetry import get_log
 from algotrade.telemetry.metrics import Histogram, Samples
 from algotrade_runners.host import WAIT_S
 from algotrade_runners.replay_time import INTENTS_TIME, REPORTS_TIME, handled_name, later, ready_name
@@ -83,12 +83,12 @@ class OrderPlane:
 
     name = ORDER_PLANE
 
-    def __init__(self, *, bus: Bus, lease: Lease, market: MarketReader, intents: TopicReader[OrderIntent],
+    def __init__(self, *, bus: Bus, leadership: Leadership, market: MarketReader, intents: TopicReader[OrderIntent],
                  journal: RepeatingOutput, reports: RepeatingOutput, snapshots: Snapshots, manager: OrderManager,
                  gate: Gate, broker: SimulatedBroker, model: VenueModel, seed: int, clock: Clock,
                  records_between: int, state: OrderState) -> None:
         self._bus = bus
-        self._lease = lease
+        self._leadership = leadership
         self._market = market
         self._intents = intents
         self._journal = journal
@@ -117,10 +117,13 @@ class OrderPlane:
         self._saved_at = state.tally.records
         self.done = False
         self.wait_s = WAIT_S
-        bus.promise(ready_name(self.name), 1)
+        if leadership.leads:
+            self._begin_to_lead()
 
     def step(self) -> bool:
         """Handle what promises allow; False where there was nothing to do."""
+        if self._leadership.stand():
+            self._begin_to_lead()
         # The promise before the log: what it covers was appended before it rose.
         promised_ns = self._bus.promised(INTENTS_TIME)
         self._take_intents()
@@ -128,20 +131,21 @@ class OrderPlane:
         before = self.state.tally.records + self.state.intents
         next_market_ns = self._handle(available, promised_ns)
         self._publish(self._promises(next_market_ns, promised_ns))
-        if self.state.tally.records - self._saved_at >= self._records_between:
+        if self._leadership.leads and self.state.tally.records - self._saved_at >= self._records_between:
             self._save()
         progressed = self.state.tally.records + self.state.intents > before
         if progressed:
             self.state.ended_ns = self._clock.monotonic_ns()
             self.state.began_ns = self.state.began_ns or self.state.ended_ns
-        if self._market.ended and promised_ns == PROMISE_END and not self._pending:
+        if self._leadership.leads and self._market.ended and promised_ns == PROMISE_END and not self._pending:
             self.state.finished = self.done = True
         self._waits += not progressed
         return progressed
 
     def stop(self) -> None:
-        """Write a snapshot of where this plane stands."""
-        self._save()
+        """Write a snapshot of where this plane stands; who follows leaves that to the leader."""
+        if self._leadership.leads:
+            self._save()
 
     def samples(self) -> Samples:
         """Return the metrics as they are."""
@@ -168,7 +172,12 @@ class OrderPlane:
 
     def ready(self) -> Mapping[str, bool]:
         """Return whether this plane and what it depends on are there."""
-        return {"bus": True, "lead": True, "broker": True}
+        return {"bus": True, "broker": True}
+
+    def _begin_to_lead(self) -> None:
+        get_log().info("leads", epoch=self._leadership.epoch, records=self.state.tally.records)
+        self._snapshots.forget()
+        self._bus.promise(ready_name(self.name), 1)
 
     def _handle(self, available: MarketBatch, promised_ns: int) -> int | None:
         """Handle market records and intents in event time as far as allowed; intents go first where times are equal.
@@ -218,7 +227,7 @@ class OrderPlane:
         entry = journal_entry(command, target)
         self._journal.send(instrument_key(intent.instrument), Schema.JOURNAL, entry)
         if self._broker.acts_outside:
-            self._journal.flush(self._lease)
+            self._leadership.publish([self._journal], {})
         if isinstance(command, Place):
             self._origins_ns[command.order_id] = origin_time_ns
         self._broker.send(command)
@@ -264,7 +273,7 @@ class OrderPlane:
         return {name: value for name, value in promises.items() if value > self._bus.promised(name)}
 
     def _publish(self, promises: Mapping[str, int]) -> None:
-        flush_together(self._bus, [self._journal, self._reports], self._lease, promises)
+        self._leadership.publish([self._journal, self._reports], promises)
 
     def _restore(self, state: OrderState) -> None:
         if state.manager is not None and state.gate is not None and state.broker is not None:
@@ -284,7 +293,7 @@ class OrderPlane:
             msgspec.msgpack.encode(state),
             {**state.cursor.commits(), (INTENTS_TOPIC, 0): state.intents_position,
              (JOURNAL_TOPIC, 0): state.journal_position},
-            lease=self._lease)
+            lease=self._leadership.lease)
         self._saved_at = state.tally.records
 
 

@@ -2,12 +2,12 @@
 
 import msgspec
 
-from algotrade.bus import Bus, MarketReader, RepeatingOutput, Schema, Snapshots, TopicReader, values_of
+from algotrade.bus import Bus, Leadership, MarketReader, RepeatingOutput, Schema, Snapshots, TopicReader, values_of
 from algotrade.bus.topics import STRATEGY_PLANE
 from algotrade.domain import ExecutionReport
 from algotrade.strategy import KernelRunner, Runnable
 from algotrade_runners.settings import Settings, strategy_of
-from algotrade_runners.strategy_plane.plane import REPORTS_TOPIC, StrategyPlane, StrategyState
+from algotrade_runners.strategy_plane.plane import INTENTS_TOPIC, REPORTS_TOPIC, StrategyPlane, StrategyState
 
 SNAPSHOTS_TOPIC = f"snapshots.{STRATEGY_PLANE}"
 
@@ -24,15 +24,16 @@ def build_strategy_plane(settings: Settings, bus: Bus, strategy: Runnable | None
     ``strategy``: one of the caller's own, instead of the one that the settings name.
     """
     strategy = strategy or build_strategy(settings)
-    lease = bus.lead("orders.intents")
+    leadership = Leadership(bus, INTENTS_TOPIC)
+    leadership.stand()  # before the snapshot is looked for: who led before writes none behind that
     snapshots = Snapshots(bus, SNAPSHOTS_TOPIC, STRATEGY_PLANE)
     body = snapshots.load()
     state = StrategyState() if body is None else msgspec.msgpack.decode(body, type=StrategyState)
     return StrategyPlane(
-        bus=bus, lease=lease, snapshots=snapshots, strategy=strategy, state=state,
+        bus=bus, leadership=leadership, snapshots=snapshots, strategy=strategy, state=state,
         market=MarketReader(bus, group=STRATEGY_PLANE, cursor=state.cursor),
         reports=TopicReader(bus, REPORTS_TOPIC, values_of(Schema.REPORT, ExecutionReport), group=STRATEGY_PLANE,
                             position=state.reports_position),
-        output=RepeatingOutput(bus, "orders.intents", position=state.intents_position),
+        output=RepeatingOutput(bus, INTENTS_TOPIC, position=state.intents_position),
         report_latency_ns=settings.venue.report_latency_ns, records_between=settings.snapshots.records_between,
     )

@@ -8,7 +8,7 @@ import msgspec
 from algotrade.bus import (
     PROMISE_END,
     Bus,
-    Lease,
+    Leadership,
     MarketCursor,
     MarketReader,
     Received,
@@ -16,19 +16,20 @@ from algotrade.bus import (
     Schema,
     Snapshots,
     TopicReader,
-    flush_together,
 )
 from algotrade.bus.market import instrument_key
 from algotrade.bus.topics import STRATEGY_PLANE
 from algotrade.domain import ExecutionReport, IntentId, Kind, MarketBatch, OrderIntent, Records, rows_to
 from algotrade.domain.execution import ExecType
 from algotrade.strategy import Runnable
+from algotrade.telemetry import get_log
 from algotrade.telemetry.metrics import Samples
 from algotrade_runners.host import WAIT_S
 from algotrade_runners.replay_time import INTENTS_TIME, REPORTS_TIME, handled_name, ready_name
 from algotrade_runners.strategy_plane.stretches import stretches
 from algotrade_runners.tally import Tally, last_sequence, up_to
 
+INTENTS_TOPIC = "orders.intents"
 REPORTS_TOPIC = "orders.reports"
 REPORTS_PER_READ = 256
 
@@ -58,11 +59,11 @@ class StrategyPlane:
 
     name = STRATEGY_PLANE
 
-    def __init__(self, *, bus: Bus, lease: Lease, market: MarketReader, reports: TopicReader[ExecutionReport],
+    def __init__(self, *, bus: Bus, leadership: Leadership, market: MarketReader, reports: TopicReader[ExecutionReport],
                  output: RepeatingOutput, snapshots: Snapshots, strategy: Runnable, report_latency_ns: int,
                  records_between: int, state: StrategyState) -> None:
         self._bus = bus
-        self._lease = lease
+        self._leadership = leadership
         self._market = market
         self._reports = reports
         self._output = output
@@ -79,10 +80,13 @@ class StrategyPlane:
         self._waits = 0
         self.done = False
         self.wait_s = WAIT_S
-        bus.promise(ready_name(self.name), 1)
+        if leadership.leads:
+            self._begin_to_lead()
 
     def step(self) -> bool:
         """Handle what promises allow; False where there was nothing to do."""
+        if self._leadership.stand():
+            self._begin_to_lead()
         # The promise before the log: what it covers was appended before it rose.
         promised_ns = self._bus.promised(REPORTS_TIME)
         self._take_reports()
@@ -91,18 +95,20 @@ class StrategyPlane:
         waiting_at_ns = None if available is None else self._handle(available, promised_ns)
         if self._market.ended:
             self._fold_until(promised_ns)
-        flush_together(self._bus, [self._output], self._lease, self._promises(waiting_at_ns))
-        if self.state.tally.records - self._saved_at >= self._records_between:
-            self._save()
-        if self._market.ended and promised_ns == PROMISE_END and not self._pending:
-            self.state.finished = self.done = True
+        self._leadership.publish([self._output], self._promises(waiting_at_ns))
+        if self._leadership.leads:
+            if self.state.tally.records - self._saved_at >= self._records_between:
+                self._save()
+            if self._market.ended and promised_ns == PROMISE_END and not self._pending:
+                self.state.finished = self.done = True
         progressed = self.state.tally.records + self.state.reports > before
         self._waits += not progressed
         return progressed
 
     def stop(self) -> None:
-        """Write a snapshot of where this plane stands."""
-        self._save()
+        """Write a snapshot of where this plane stands; who follows leaves that to the leader."""
+        if self._leadership.leads:
+            self._save()
 
     def samples(self) -> Samples:
         """Return the metrics as they are."""
@@ -122,6 +128,11 @@ class StrategyPlane:
     def ready(self) -> Mapping[str, bool]:
         """Return whether this plane and what it depends on are there."""
         return {"strategy": True, "bus": True}
+
+    def _begin_to_lead(self) -> None:
+        get_log().info("leads", epoch=self._leadership.epoch, records=self.state.tally.records)
+        self._snapshots.forget()
+        self._bus.promise(ready_name(self.name), 1)
 
     def _handle(self, available: MarketBatch, promised_ns: int) -> int | None:
         """Handle ``available`` as far as allowed; return the event time of the record that has to wait, None for none.
@@ -214,7 +225,7 @@ class StrategyPlane:
         return {name: value for name, value in promises.items() if value > self._bus.promised(name)}
 
     def _save(self) -> None:
-        self._output.flush(self._lease)
+        self._leadership.publish([self._output], {})
         state = self.state
         state.cursor = self._market.cursor
         state.reports_position = self._pending[0].position if self._pending else self._reports.position
@@ -223,5 +234,5 @@ class StrategyPlane:
         state.strategy = self._strategy.state()
         self._snapshots.save(
             msgspec.msgpack.encode(state),
-            {**state.cursor.commits(), (REPORTS_TOPIC, 0): state.reports_position}, lease=self._lease)
+            {**state.cursor.commits(), (REPORTS_TOPIC, 0): state.reports_position}, lease=self._leadership.lease)
         self._saved_at = state.tally.records

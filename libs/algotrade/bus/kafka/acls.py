@@ -43,6 +43,7 @@ def _rows(plane: str, table: Mapping[str, Topic]) -> Iterator[tuple[str, str, tu
         # A reader has to know which epochs count, a writer how far its readers have come.
         yield "topic", leader_topic(other), own[:2] + own[3:] if other == plane else seen
         yield "group", other, seen if other == plane else ("DESCRIBE",)
+    yield "group", f"{plane}.candidates", seen
     yield "group", "observer", seen
 
 

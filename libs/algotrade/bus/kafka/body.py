@@ -11,10 +11,21 @@ import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 
 from algotrade.bus.kafka.access import KafkaAccess, KafkaAddress
-from algotrade.bus.kafka.client import REQUEST_S_MAX, Administrator, Appender, Consumed, Fetcher, Lane, Record, Teller
+from algotrade.bus.kafka.client import (
+    LOOK_S_MAX,
+    REQUEST_S_MAX,
+    Administrator,
+    Appender,
+    Consumed,
+    Fetcher,
+    Lane,
+    Record,
+    Seats,
+    Teller,
+)
 from algotrade.bus.kafka.epochs import LeaderLog, installed
 from algotrade.bus.kafka.fence import Fence
-from algotrade.bus.kafka.names import PROMISES, group_name, leader_topic, whole_name
+from algotrade.bus.kafka.names import PROMISES, candidates_group, group_name, leader_topic, whole_name
 from algotrade.bus.kafka.promises import Promises
 from algotrade.bus.kafka.retention import Kept
 from algotrade.bus.kafka.tail import Tails
@@ -66,6 +77,8 @@ class KafkaBus:
         self._own_ends: dict[Lane, int] = {}
         self._leader_logs: dict[str, LeaderLog] = {}
         self._fence: Fence | None = None
+        self._seats: Seats | None = None
+        self._lease: Lease | None = None
         self._commits: dict[tuple[str, int], int] = {}
         self._promises = Promises(writer or "observer")
         self._told_ns = 0
@@ -159,7 +172,7 @@ class KafkaBus:
         if below > kept.low:
             # Only room is at stake: what cannot go now, as no broker leads the partition, goes with the next trim.
             with contextlib.suppress(BusUnreachable):
-                self._admin.delete_records(lane, below, patience_s=0.0)
+                self._admin.delete_records(lane, below, patience_s=LOOK_S_MAX)
                 kept.deleted(below)
 
     def promise(self, name: str, value: int) -> None:
@@ -176,6 +189,9 @@ class KafkaBus:
         row = topic_named(self._table, topic)
         check_writer(row, self._writer)
         claims = (whole_name(self._address.run, leader_topic(row.writer)), 0)
+        # What another process of this plane has appended, deleted and committed since is asked for anew.
+        self._kept.clear()
+        self._commits.clear()
         (offset,) = self._appender.append([(claims, Record(b"", b"", 0))])
         epoch = offset + 1
         own = [(other, self._lanes[other.name, p]) for other in self._table.values() if other.writer == row.writer
@@ -193,6 +209,20 @@ class KafkaBus:
         self._fence = Fence(self._new_fetcher(), stand)
         return Lease(topic=topic, epoch=epoch)
 
+    def campaign(self, topic: str) -> Lease | None:
+        """Take the lead once the group of this plane's processes gives it to this one."""
+        writer = topic_named(self._table, topic).writer
+        if self._seats is None:
+            self._seats = Seats(self._address, self._access, candidates_group(self._address.run, writer),
+                                whole_name(self._address.run, leader_topic(writer)))
+        held = self._seats.look()
+        if self._lease is not None:
+            # The log says who leads, not the group: a seat may move before anybody has taken the lead.
+            self._check_lease(self._lease)
+        elif held:
+            self._lease = self.lead(topic)
+        return self._lease
+
     def topics(self) -> Iterable[str]:
         """Return the topics' names."""
         return tuple(self._table)
@@ -202,6 +232,8 @@ class KafkaBus:
         if self._closed:
             return
         self._closed = True
+        if self._seats is not None:
+            self._seats.close()
         self._teller.close()
         self._appender.close()
         if self._fence is not None:

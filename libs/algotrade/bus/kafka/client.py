@@ -9,11 +9,13 @@ import contextlib
 import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent import futures
 from functools import partial
 from typing import Any
 
 import msgspec
 from confluent_kafka import (
+    OFFSET_END,
     OFFSET_INVALID,
     Consumer,
     ConsumerGroupTopicPartitions,
@@ -35,7 +37,7 @@ from confluent_kafka.admin import (
 )
 
 from algotrade.bus.kafka.access import KafkaAccess, KafkaAddress
-from algotrade.bus.port import BusError, BusForbidden, BusUnreachable, TopicUnknown
+from algotrade.bus.port import CAMPAIGN_S_MAX, BusError, BusForbidden, BusUnreachable, TopicUnknown
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND, SystemClock
 
 Lane = tuple[str, int]
@@ -52,6 +54,9 @@ LOOK_S_MAX = 2.0
 
 SETTLE_S_MAX = 5.0
 """How long a topic may be unknown before it counts as missing."""
+
+SESSION_S_MAX = 6.0
+"""A member of a group that was not heard of for so long is gone; the least that brokers allow by default."""
 
 POLL_S = 0.05
 RECORD_BYTES_MAX = 17 << 20
@@ -262,6 +267,53 @@ class Fetcher:
         self._consumer.close()
 
 
+class Seats:
+    """A place in a group that deals out the partitions of ``topic``: who has one does the work that it stands for.
+
+    The cluster takes a seat from a member that it has not heard of for ``SESSION_S_MAX``, or that has not looked for
+    ``CAMPAIGN_S_MAX``, and gives it to another. A member that joins takes none away from the others.
+
+    ``held``        the partitions that are this member's now
+    ``rebalances``  how often they were dealt out anew
+    """
+
+    def __init__(self, address: KafkaAddress, access: KafkaAccess, group: str, topic: str) -> None:
+        self.held: frozenset[int] = frozenset()
+        self.rebalances = 0
+        self._topic = topic
+        self._consumer = Consumer({
+            **_COMMON, **access.settings, "bootstrap.servers": ",".join(address.servers), "group.id": group,
+            "partition.assignment.strategy": "cooperative-sticky", "session.timeout.ms": int(SESSION_S_MAX * 1000),
+            "heartbeat.interval.ms": 1_000, "max.poll.interval.ms": int(CAMPAIGN_S_MAX * 1000),
+            "enable.auto.commit": False, "auto.offset.reset": "latest", "error_cb": _ignore,
+        })
+        self._consumer.subscribe([topic], on_assign=self._given, on_revoke=self._taken, on_lost=self._taken)
+
+    def look(self) -> frozenset[int]:
+        """Return what is held, after hearing what the group has to say."""
+        message = self._consumer.poll(0)
+        error = None if message is None else message.error()
+        if error is not None and error.code() in _FORBIDDEN:
+            raise translated(error, self._topic)
+        return self.held
+
+    def close(self) -> None:
+        """Give the seats back at once."""
+        self._consumer.close()
+
+    def _given(self, consumer: Consumer, parts: list[TopicPartition]) -> None:
+        # Assigned, or the group would take them back, and never fetched: the records are read elsewhere.
+        consumer.incremental_assign([TopicPartition(part.topic, part.partition, OFFSET_END) for part in parts])
+        consumer.pause(parts)
+        self.held |= {part.partition for part in parts}
+        self.rebalances += 1
+
+    def _taken(self, consumer: Consumer, parts: list[TopicPartition]) -> None:
+        consumer.incremental_unassign(parts)
+        self.held -= {part.partition for part in parts}
+        self.rebalances += 1
+
+
 class Administrator:
     """What is asked of the cluster beside records."""
 
@@ -269,19 +321,38 @@ class Administrator:
         settings: dict[str, Any] = {
             **_COMMON, **access.settings, "bootstrap.servers": ",".join(address.servers), "error_cb": self._note}
         self._denied: KafkaError | None = None
+        self._deletions: dict[Lane, futures.Future[Any]] = {}
         self._admin = AdminClient(settings)
 
     def delete_records(self, lane: Lane, below: int, patience_s: float = DELIVERY_S_MAX) -> None:
-        """Forget the records below an offset; without a leader the cluster is asked again for ``patience_s``."""
+        """Forget the records below an offset; raises ``BusUnreachable`` where that takes longer than ``patience_s``.
+
+        It may still happen then. A request that is open is waited for by the next call before it makes its own:
+        librdkafka 2.16 ends the process when such a request runs out of time while it looks for the partition's
+        leader, so each gets as long as a cluster may take to come back.
+        """
         part = TopicPartition(*lane, below)
-        asked(lane[0], lambda: self._admin.delete_records(
-            [part], request_timeout=LOOK_S_MAX)[part].result(2 * LOOK_S_MAX), patience_s)
+
+        def ask() -> None:
+            if lane in self._deletions:
+                self._deleted(lane, patience_s)
+            self._deletions[lane] = self._admin.delete_records([part], request_timeout=DELIVERY_S_MAX)[part]
+            self._deleted(lane, patience_s).result()
+
+        asked(lane[0], ask, patience_s)
+
+    def _deleted(self, lane: Lane, patience_s: float) -> "futures.Future[Any]":
+        """Return the open request of ``lane`` once it is done; raises ``TimeoutError``."""
+        request = self._deletions[lane]
+        if not futures.wait([request], patience_s).done:
+            raise TimeoutError
+        return self._deletions.pop(lane)
 
     def committed(self, group: str, lane: Lane) -> int:
         """Return what ``group`` committed there, 0 where it never did."""
         wanted = [ConsumerGroupTopicPartitions(group, [TopicPartition(*lane)])]
         answer = asked(lane[0], lambda: self._admin.list_consumer_group_offsets(
-            wanted, request_timeout=LOOK_S_MAX)[group].result(2 * LOOK_S_MAX))
+            wanted, request_timeout=REQUEST_S_MAX)[group].result(REQUEST_S_MAX))
         (part,) = answer.topic_partitions
         return max(0, int(part.offset))
 
@@ -413,7 +484,7 @@ def translated(error: KafkaError, topic: str) -> BusError:
         return TopicUnknown(f"{text}; `algotrade bus create` makes the topics")
     if code in _FORBIDDEN:
         return BusForbidden(text)
-    if code in _AWAY or error.retriable():
+    if code in _AWAY | _SETTLING or error.retriable():
         return BusUnreachable(text)
     return BusError(text)
 
@@ -433,8 +504,9 @@ _SETTLING = {
     KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError._TRANSPORT,  # noqa: SLF001
     KafkaError._WAIT_COORD, KafkaError.REQUEST_TIMED_OUT, KafkaError._TIMED_OUT, KafkaError._NOENT,  # noqa: SLF001
+    KafkaError.OFFSET_OUT_OF_RANGE,
 }
-"""Answers of a cluster that is about to be able to give a better one."""
+"""Answers of a cluster that is about to be able to give a better one; a new leader learns late how far its log goes."""
 
 _PASSING = {KafkaError._PARTITION_EOF, KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT,  # noqa: SLF001
             KafkaError._RESOLVE, KafkaError._AUTO_OFFSET_RESET}  # noqa: SLF001

@@ -34,6 +34,11 @@ def whole_name(run: str, topic: str) -> str:
     return f"{run}.{topic}"
 
 
+def candidates_group(run: str, writer: str) -> str:
+    """Return the group whose members stand for the lead of ``writer``."""
+    return whole_name(run, f"{writer}.candidates")
+
+
 def leader_topic(writer: str) -> str:
     """Return the topic on which candidates for ``writer`` claim their epochs."""
     return LEADER_PREFIX + writer
