@@ -87,14 +87,18 @@ def run(plane: Plane, bus: Bus, stop: StopFlag) -> None:
     plane.stop()
 
 
-def host(plane_name: str, settings: Settings, build: "Builder") -> int:
-    """Build a plane, serve its telemetry, run it to its end, and return the process's exit code."""
+def host(plane_name: str, settings: Settings, build: "Builder",
+         world: tuple[type[Exception], ...] = ()) -> int:
+    """Build a plane, serve its telemetry, run it to its end, and return the process's exit code.
+
+    ``world``  errors of what only this plane has outside, beside ``WORLD_ERRORS``
+    """
     clock = SystemClock()
     configure_log(plane=plane_name, clock=clock, form=settings.telemetry.log_format, level=settings.telemetry.log_level)
     log = get_log()
     stop = StopFlag()
     stop.install()
-    _follow_parent()
+    follow_parent()
     try:
         check_whole(settings)
         plane, bus = build(settings, clock)
@@ -112,7 +116,7 @@ def host(plane_name: str, settings: Settings, build: "Builder") -> int:
     except CONFIG_ERRORS as error:
         log.error("configuration_refused", error=str(error))  # noqa: TRY400
         return EXIT_USAGE
-    except WORLD_ERRORS as error:
+    except WORLD_ERRORS + world as error:
         log.error("stopped_by_the_world", error=str(error), kind=type(error).__name__)  # noqa: TRY400
         return EXIT_WORLD
     except Exception:
@@ -154,7 +158,7 @@ class Builder(Protocol):
         ...
 
 
-def _follow_parent() -> None:
+def follow_parent() -> None:
     """End this process when the one that started it is gone, however it went: a pipe's end is told by the kernel."""
     text = os.environ.get(PARENT_FD)
     if text is None:

@@ -22,6 +22,7 @@ from algotrade.strategy import KernelStrategy, definition_of
 from algotrade.telemetry.log import FORMATS, LEVELS
 
 RUN_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+BROKER_URL = re.compile(r"tcp://(?P<host>[A-Za-z0-9.-]+):(?P<port>[0-9]{1,5})")
 SEED_MAX = 2**63 - 1
 
 RECORDS_BETWEEN_MAX = 500_000
@@ -81,6 +82,31 @@ class FeedSettings(_Section, frozen=True, kw_only=True):
             value = getattr(self, name)
             if not 0 <= value < float("inf"):
                 raise ValueError(f"{name} is {value}; allowed: 0 or more")
+
+
+class BrokerSettings(_Section, frozen=True, kw_only=True):
+    """Where the broker is.
+
+    ``url``        empty: simulated inside the order plane; ``tcp://HOST:PORT``: simulated by ``algotrade broker`` there
+    ``client_id``  of the order plane's session; the broker takes one session of an id at a time
+    """
+
+    url: str = ""
+    client_id: int = 1
+
+    def __post_init__(self) -> None:
+        self.address()
+        if not 0 <= self.client_id < 2**31:
+            raise ValueError(f"client_id is {self.client_id}; allowed: 0 to {2**31 - 1}")
+
+    def address(self) -> tuple[str, int] | None:
+        """Return host and port, None for the broker inside the order plane."""
+        if not self.url:
+            return None
+        match = BROKER_URL.fullmatch(self.url)
+        if match is None or not 0 < int(match["port"]) <= 65_535:
+            raise ValueError(f"url is {self.url!r}; allowed: tcp://HOST:PORT, or empty")
+        return match["host"], int(match["port"])
 
 
 class StrategySettings(_Section, frozen=True, kw_only=True):
@@ -170,6 +196,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     instruments: tuple[dict[str, Any], ...]
     strategy: StrategySettings
     run: RunSettings = RunSettings()
+    broker: BrokerSettings = BrokerSettings()
     quality: QualityRules = QualityRules()
     risk: Limits = Limits()
     venue: VenueModel = VenueModel()

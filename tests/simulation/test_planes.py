@@ -18,7 +18,9 @@ from algotrade.bus import (
     values_of,
 )
 from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, PLANES, STRATEGY_PLANE
-from algotrade.domain import ExecutionReport, SystemClock
+from algotrade.domain import ExecutionReport, SimulatedClock, SystemClock
+from algotrade.domain.clock import NANOSECONDS_PER_SECOND
+from algotrade.execution.remote.broker import RemoteBroker
 from algotrade.feeds import Pace, QualityGate
 from algotrade.matching import VenueModel
 from algotrade.risk import Limits
@@ -28,6 +30,7 @@ from algotrade_runners.data_plane.plane import DataPlane, DataState
 from algotrade_runners.order_plane.build import build_order_plane
 from algotrade_runners.order_plane.plane import JOURNAL_TOPIC
 from algotrade_runners.settings import (
+    BrokerSettings,
     BusSettings,
     FeedSettings,
     RunSettings,
@@ -61,9 +64,10 @@ def settings_of(seed: int) -> Settings:
 class World:
     """Three planes that can be killed and built again, on one bus that outlives them."""
 
-    def __init__(self, seed: int, faults: Faults | None, *, elects: bool = False) -> None:
+    def __init__(self, seed: int, faults: Faults | None, *, elects: bool = False, broker: str = "") -> None:
         self.seed = seed
-        self.settings = settings_of(seed)
+        self.settings = msgspec.structs.replace(settings_of(seed), broker=BrokerSettings(url=broker))
+        self.clock = SimulatedClock()
         self.run = market(seed)
         self.bus = MemoryBus(faults=faults, elects=elects)
         self.planes = {}
@@ -77,7 +81,7 @@ class World:
         if name == STRATEGY_PLANE:
             plane = build_strategy_plane(self.settings, bus, self.strategy())
         elif name == ORDER_PLANE:
-            plane = build_order_plane(self.settings, bus, SystemClock())
+            plane = build_order_plane(self.settings, bus, self.clock)
         else:
             plane = self._data_plane(bus)
         plane._records_between = 23
@@ -120,6 +124,7 @@ class World:
         names = [DATA_PLANE, *(f"{plane} {n}" for plane in seats for n in range(3))]
         superseded = 0
         for _ in range(STEPS_MAX):
+            self.clock.advance_to(self.clock.time_ns() + NANOSECONDS_PER_SECOND // 10)
             name = str(schedule.choice(names))
             plane = name.split(maxsplit=1)[0]
             try:
@@ -128,10 +133,10 @@ class World:
                 if not process.done:
                     process.step()
                 elif plane in seats:
-                    process._bus.close()
+                    close(process)
             except Superseded:
                 superseded += 1
-                self.planes.pop(name)
+                self.bury(name)
             except BusError:
                 self.bury(name)
             if schedule.random() < kill:
@@ -146,7 +151,7 @@ class World:
         """A process is gone, and the group knows."""
         process = self.planes.pop(name, None)
         if process is not None:
-            process._bus.close()
+            close(process)
 
     def reports(self) -> list[ExecutionReport]:
         reader = TopicReader(
@@ -161,6 +166,13 @@ class World:
     def expected(self) -> list[ExecutionReport]:
         gate = QualityGate(self.settings.universe(), self.settings.quality, {})
         return reference(self.settings, gate.check(self.run).passed, self.strategy())
+
+
+def close(process) -> None:
+    """Give back what the cluster and the broker notice when a process ends."""
+    process._bus.close()
+    if isinstance(getattr(process, "_broker", None), RemoteBroker):
+        process._broker.close()
 
 
 @pytest.mark.parametrize("seed", range(40))

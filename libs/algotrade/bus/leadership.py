@@ -6,7 +6,7 @@ lead, looks at the log up to there, and appends what is missing (``output``). So
 restart, only without the time that loading and repeating take.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from algotrade.bus.output import RepeatingOutput, flush_together
 from algotrade.bus.port import Bus, Lease
@@ -15,33 +15,45 @@ from algotrade.bus.port import Bus, Lease
 class Leadership:
     """The lead of what one plane writes, as far as this process has it.
 
-    ``topic``  of the plane's, on which its lead is taken
+    ``topic``    of the plane's, on which its lead is taken
+    ``may_act``  asked once the lead is taken: until it says yes the plane goes on following, because something that
+                 only one process can have is still in other hands
 
-    ``lease``  None while another process leads
+    ``lease``  None while this process follows
+    ``epoch``  of the lead that was taken, 0 before
     """
 
-    def __init__(self, bus: Bus, topic: str) -> None:
+    def __init__(self, bus: Bus, topic: str, may_act: Callable[[], bool] = lambda: True) -> None:
         self._bus = bus
         self._topic = topic
+        self._may_act = may_act
         self.lease: Lease | None = None
+        self.epoch = 0
+
+    def claim(self) -> None:
+        """Take the lead where it is this process's turn already, without acting on it yet.
+
+        Before a snapshot is looked for: who led before writes none behind that.
+        """
+        lease = self._bus.campaign(self._topic)
+        self.epoch = 0 if lease is None else lease.epoch
 
     @property
     def leads(self) -> bool:
-        """Tell whether this process leads."""
+        """Tell whether this process leads, and acts on it."""
         return self.lease is not None
 
-    @property
-    def epoch(self) -> int:
-        """Return the epoch under which this process leads, 0 while it does not."""
-        return 0 if self.lease is None else self.lease.epoch
-
     def stand(self) -> bool:
-        """Ask whether it is this process's turn; True when it has just become the leader.
+        """Ask whether it is this process's turn; True when it begins to act as the leader.
 
-        Asked before every step of a plane. Raises ``Superseded`` once another leads after this one did.
+        Asked before every step of a plane. Raises ``Superseded`` once another has taken the lead after this one did.
         """
-        before, self.lease = self.lease, self._bus.campaign(self._topic)
-        return before is None and self.lease is not None
+        lease = self._bus.campaign(self._topic)
+        self.epoch = 0 if lease is None else lease.epoch
+        if self.lease is not None or lease is None or not self._may_act():
+            return False
+        self.lease = lease
+        return True
 
     def publish(self, outputs: Sequence[RepeatingOutput], promises: Mapping[str, int]) -> None:
         """Append what ``outputs`` hold and promise; a follower compares, promises nothing, and keeps the rest."""

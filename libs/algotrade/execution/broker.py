@@ -9,6 +9,10 @@ from algotrade.domain import ExecType, IntentId
 from algotrade.risk import Approved
 
 
+class BrokerError(Exception):
+    """The broker cannot be talked to, or not go on from what we know; the message says why."""
+
+
 class BrokerEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Evidence from the broker about one order of ours.
 

@@ -20,7 +20,8 @@ from algotrade.domain import (
     read_only,
 )
 from algotrade.domain.session import ALWAYS_OPEN, NEVER_NS
-from algotrade.execution.broker import BrokerEvent, Cancel, Command, Place, Replace
+from algotrade.execution.broker import BrokerEvent, Command
+from algotrade.execution.heard import CANCEL, PLACE, REPLACE, Heard, Terms, heard
 from algotrade.execution.walk import NO_SOURCE, VENUE, new_venue, walk
 from algotrade.matching import CommissionModel, VenueModel
 from algotrade.matching.orders import CANCELED, EVENT, EXPIRED, WORKING
@@ -49,6 +50,7 @@ class BrokerState(msgspec.Struct, kw_only=True):
     source: bytes
     accounts: dict[int, _Account]
     told: list[BrokerEvent]
+    commands: int = 0
 
 
 class SimulatedBroker:
@@ -56,6 +58,8 @@ class SimulatedBroker:
 
     Event times are those of the records; execution ids are the intent's id and the number of the fill, so a replay
     after a restart repeats them. ``working_orders_max`` bounds the orders it holds: the risk gate's limit.
+
+    ``commands``  how many it has taken
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class SimulatedBroker:
         self._make_room(working_orders_max)
         self._accounts: dict[int, _Account] = {}
         self._told: list[BrokerEvent] = []
+        self.commands = 0
         # Compiles the kernel, so that no record pays for it.
         self.advance(MarketBatch.of({}), np.zeros(len(Kind), dtype=np.int64), 0)
 
@@ -80,6 +85,15 @@ class SimulatedBroker:
     def acts_outside(self) -> bool:
         """Return False: what happens here is known outside only by the reports that are published of it."""
         return False
+
+    @property
+    def settled(self) -> bool:
+        """Return True: nothing is on its way to or from what is in this process."""
+        return True
+
+    def arm(self) -> bool:
+        """Return True: there is nobody who could refuse."""
+        return True
 
     @property
     def counters(self) -> Records:
@@ -93,14 +107,21 @@ class SimulatedBroker:
 
     def send(self, command: Command) -> None:
         """Take a command at its event time; what becomes of it is told by ``events``."""
+        self.hear(heard(command))
+
+    def hear(self, command: Heard) -> None:
+        """Take a command as it came over a wire."""
+        self.commands += 1
         self._expire(command.order_id, command.event_time_ns)
-        match command:
-            case Place():
-                self._place(command)
-            case Cancel():
-                self._cancel(command)
-            case Replace():
-                self._replace(command)
+        if command.action == CANCEL:
+            self._cancel(command)
+            return
+        assert command.terms is not None, f"{command.action} of order {command.order_id} without terms"
+        if command.action == PLACE:
+            self._place(command, command.terms)
+        else:
+            assert command.action == REPLACE, f"action {command.action!r}"
+            self._replace(command, command.terms)
 
     def events(self) -> list[BrokerEvent]:
         """Return what happened since the last call."""
@@ -127,7 +148,8 @@ class SimulatedBroker:
         """Return everything that a restart needs, but for the marks, which are the gate's."""
         return BrokerState(
             venue=self._venue.tobytes(), working=self._working[: self.working_orders].tobytes(),
-            source=self._source.tobytes(), accounts=dict(self._accounts), told=list(self._told))
+            source=self._source.tobytes(), accounts=dict(self._accounts), told=list(self._told),
+            commands=self.commands)
 
     def restore(self, state: BrokerState) -> None:
         """Go on from ``state``."""
@@ -139,18 +161,25 @@ class SimulatedBroker:
         self._source[:] = np.frombuffer(state.source, dtype=np.int8)
         self._accounts = dict(state.accounts)
         self._told = list(state.told)
+        self.commands = state.commands
+
+    def forget_orders(self) -> None:
+        """Go on without the orders that work here: somebody else has them. Records are counted and marks moved."""
+        self._venue["working"] = 0
+        self._venue["next_expiry_ns"] = NEVER_NS
+        self._accounts.clear()
 
     def _make_room(self, orders: int) -> None:
         self._working = np.zeros(orders, dtype=WORKING)
         self._events = np.zeros(2 * orders, dtype=EVENT)
 
-    def _place(self, command: Place) -> None:
-        order = command.approved.intent
+    def _place(self, command: Heard, terms: Terms) -> None:
+        order = terms.intent
         count = self.working_orders
         assert count < len(self._working), "the risk gate let more orders work than its limit"
         self._working[count] = (
             command.order_id, order.event_time_ns, self._expires_ns(order, command.event_time_ns),
-            command.approved.lots, command.approved.limit_ticks, command.approved.stop_ticks, order.instrument,
+            terms.lots, terms.limit_ticks, terms.stop_ticks, order.instrument,
             int(order.side), int(order.order_type), int(order.time_in_force), 0, 0,
         )
         self._venue["working"] = count + 1
@@ -158,7 +187,7 @@ class SimulatedBroker:
         self._accounts[command.order_id] = _Account(intent_id=order.id, instrument=order.instrument)
         self._say(ExecType.NEW, command.order_id, command.event_time_ns)
 
-    def _cancel(self, command: Cancel) -> None:
+    def _cancel(self, command: Heard) -> None:
         i = self._find(command.order_id)
         if i is None:
             self._say(ExecType.CANCEL_REJECTED, command.order_id, command.event_time_ns, "order_not_working")
@@ -167,18 +196,18 @@ class SimulatedBroker:
         self._accounts.pop(command.order_id)
         self._say(ExecType.CANCELED, command.order_id, command.event_time_ns)
 
-    def _replace(self, command: Replace) -> None:
+    def _replace(self, command: Heard, terms: Terms) -> None:
         """Change prices and size; the order goes to the back of the queue, as at most venues."""
         i = self._find(command.order_id)
         if i is None:
             self._say(ExecType.CANCEL_REJECTED, command.order_id, command.event_time_ns, "order_not_working")
             return
         row = self._working[i].copy()
-        row["lots"] = command.approved.lots
-        row["limit_ticks"] = command.approved.limit_ticks
-        row["stop_ticks"] = command.approved.stop_ticks
+        row["lots"] = terms.lots
+        row["limit_ticks"] = terms.limit_ticks
+        row["stop_ticks"] = terms.stop_ticks
         # Who changes an order sends a new one: it cannot have been in a bar that had opened before.
-        row["born_ns"] = command.approved.intent.event_time_ns
+        row["born_ns"] = terms.intent.event_time_ns
         row["resting"] = 0
         self._take_out(i)
         self._working[self.working_orders] = row

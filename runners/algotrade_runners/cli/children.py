@@ -25,12 +25,13 @@ class Children:
     """One process per plane, with the command line ``algotrade run <name> --config FILE``, and its standbys.
 
     ``standbys``  so many more processes of each plane that has a leader; they are named ``order-plane-2`` and so on
+    ``broker``    and the simulated broker in one of its own; its orders are written beside the logs
 
     They get no signal of the terminal (they are in groups of their own), so they stop in the order in which we tell
     them; and they end when this process ends, however that happens, because they hold one end of a pipe.
     """
 
-    def __init__(self, config: Path, logs: Path, clock: Clock, standbys: int = 0) -> None:
+    def __init__(self, config: Path, logs: Path, clock: Clock, *, standbys: int = 0, broker: bool = False) -> None:
         self._clock = clock
         self._logs = logs
         logs.mkdir(parents=True, exist_ok=True)
@@ -38,13 +39,16 @@ class Children:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._planes = {plane: plane for plane in PLANES} | {
             f"{plane}-{number}": plane for number in range(2, 2 + standbys) for plane in LED_PLANES}
+        if broker:
+            self._start("broker", ["broker", "--config", str(config), "--orders", str(logs / "broker.orders")])
         for name, plane in self._planes.items():
-            with self.log(name).open("ab") as log:
-                self._processes[name] = subprocess.Popen(  # noqa: S603 -- our own command
-                    [*command(), "run", plane, "--config", str(config)], stdin=subprocess.DEVNULL, stdout=log,
-                    stderr=log, start_new_session=True, pass_fds=[self._read_fd],
-                    env={**os.environ, PARENT_FD: str(self._read_fd)},
-                )
+            self._start(name, ["run", plane, "--config", str(config)])
+
+    def _start(self, name: str, words: Sequence[str]) -> None:
+        with self.log(name).open("ab") as log:
+            self._processes[name] = subprocess.Popen(  # noqa: S603 -- our own command
+                [*command(), *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                pass_fds=[self._read_fd], env={**os.environ, PARENT_FD: str(self._read_fd)})
 
     def __enter__(self) -> Self:
         return self
@@ -64,12 +68,13 @@ class Children:
         return {name: process.poll() for name, process in self._processes.items()}
 
     def are_done(self) -> bool:
-        """Tell whether a process of every plane has come to its end in order."""
+        """Tell whether a process of every plane has come to its end in order; the broker has no end of its own."""
         return all(0 in codes.values() for codes in self._by_plane())
 
     def lost(self) -> dict[str, int]:
-        """Return the exit codes of a plane of which no process is left, neither running nor done; else nothing."""
-        return {name: code for codes in self._by_plane() if all(codes.values())
+        """Return the exit codes of what no process is left of, neither running nor done; else nothing."""
+        broker = {name: code for name, code in self.exit_codes().items() if name not in self._planes}
+        return {name: code for codes in (broker, *self._by_plane()) if all(codes.values())
                 for name, code in codes.items() if code}
 
     def _by_plane(self) -> list[dict[str, int | None]]:
@@ -77,9 +82,9 @@ class Children:
         return [{name: codes[name] for name, of in self._planes.items() if of == plane} for plane in PLANES]
 
     def stop(self) -> None:
-        """Stop standbys, then planes from upstream on, one by one, each with what is left of ``STOP_S_MAX``."""
+        """Stop standbys, planes from upstream on, and the broker, one by one, each with what is left of the time."""
         deadline_ns = self._clock.monotonic_ns() + int(STOP_S_MAX * NANOSECONDS_PER_SECOND)
-        for name in sorted(self._processes, key=lambda name: name in PLANES):
+        for name in sorted(self._processes, key=_stops_at):
             process = self._processes[name]
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
@@ -89,6 +94,12 @@ class Children:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _stops_at(name: str) -> int:
+    """Return when ``name`` is stopped: standbys first, so that they do not take over what is about to stop too."""
+    order = (*PLANES, "broker")
+    return order.index(name) if name in order else -1
 
 
 def command() -> Sequence[str]:

@@ -111,8 +111,9 @@ def _in_three_processes(prepared: Prepared, options: Options, place: BusPlace, c
     """Start, watch and stop the planes; True where one of them failed, after saying which and why."""
     request = options.request
     _begin(prepared, request, place)
-    with _looking(place) as bus, Children(request.config, request.out / "logs", SystemClock(),
-                                          options.standbys) as children:
+    with _looking(place) as bus, Children(
+            request.config, request.out / "logs", SystemClock(), standbys=options.standbys,
+            broker=bool(prepared.settings.broker.url)) as children:
         lines: Shown = PlainLines(bus, prepared.records_total, console) if options.plain else LiveLines(
             bus, prepared.records_total, console)
         with lines:

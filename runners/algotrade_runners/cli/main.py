@@ -86,6 +86,8 @@ def demo(
     processes: Annotated[int, typer.Option(help="3: a process per plane. 1: all in one, in memory.")] = 3,
     standbys: Annotated[int, typer.Option(
         min=0, max=8, help="So many more strategy and order planes stand by to take over; on Kafka only.")] = 0,
+    broker: Annotated[str, typer.Option(
+        metavar="sim|process", help="Simulate the broker in the order plane, or in a process of its own.")] = "sim",
     seed: Annotated[int | None, typer.Option(help="Seed of the models that draw; 1 by default.")] = None,
     resume: Annotated[str | None, typer.Option(
         parser=_run_to_resume, metavar="DIR|kafka://HOST:PORT/RUN",
@@ -102,6 +104,8 @@ def demo(
 
     if processes not in {1, 3}:
         raise typer.BadParameter(f"{processes}; allowed: 1 or 3", param_hint="--processes")
+    if broker not in {"sim", "process"} or (broker == "process" and processes == 1):
+        raise typer.BadParameter(f"{broker!r}; allowed: sim, or with --processes 3 process", param_hint="--broker")
     if processes == 1 and (bus is not None or resume is not None):
         raise typer.BadParameter("keeps its log in memory; --bus and --resume need --processes 3",
                                  param_hint="--processes 1")
@@ -115,7 +119,7 @@ def demo(
     plain = plain or not sys.stdout.isatty()
     options = Options(
         request=Request(data=tuple(data or ()), out=out, bus=bus or resume or f"local:{out / 'bus'}", strategy=strategy,
-                        speed=speed, seed=seed, resume=resume is not None),
+                        speed=speed, seed=seed, resume=resume is not None, broker_process=broker == "process"),
         processes=processes, plain=plain, standbys=standbys)
     with told():
         raise typer.Exit(run_demo(options, console(plain=plain), stop))
@@ -140,6 +144,24 @@ def run(
     with told():
         settings = load(config, Settings, os.environ)
     leave(runners[plane.value](settings))
+
+
+@app.command(epilog="example: algotrade broker --config out/demo/config.toml")
+def broker(
+    config: Annotated[Path, typer.Option(help="The run's configuration; its broker.url says where to listen.")],
+    orders: Annotated[Path | None, typer.Option(
+        help="File that gets a line of JSON for every command taken, before it has an effect.")] = None,
+) -> None:
+    """Run the simulated broker in a process of its own, until SIGTERM: one session per client id."""
+    from algotrade.config import load
+    from algotrade_runners.broker.main import run_broker
+    from algotrade_runners.cli.errors import told
+    from algotrade_runners.host import leave
+    from algotrade_runners.settings import Settings
+
+    with told():
+        code = run_broker(load(config, Settings, os.environ), orders)
+    leave(code)
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """From what the user asked for to the settings of a run."""
 
 import os
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from algotrade.feeds import FileFacts, inspect, instruments_of, write_sample
 from algotrade.strategy import STRATEGIES, default_for, definition_of
 from algotrade_runners.settings import Settings, check_whole
 
+LOOPBACK = "127.0.0.1"
 SAMPLE_STATEMENT = (
     "Daily bars of five US stocks, 2000-03 to 2013-03, in the public domain (Quandl WIKI prices, by way of the PyPI "
     "package bokeh_sampledata). Open, high, low, close and volume are adjusted by adj_close/close: the raw closes hold "
@@ -23,7 +25,8 @@ FILES_STATEMENT = "Prices and sizes are those of the files, not adjusted for spl
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What a user asks of ``algotrade demo``; None: not said. ``data`` empty: the sample. ``speed`` 0: no pacing.
 
-    ``bus``  its address (``bus_at``)
+    ``bus``             its address (``bus_at``)
+    ``broker_process``  the simulated broker gets a process of its own
     """
 
     data: tuple[Path, ...]
@@ -33,6 +36,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     speed: float | None
     seed: int | None
     resume: bool = False
+    broker_process: bool = False
 
     @property
     def config(self) -> Path:
@@ -99,6 +103,8 @@ def _composed(request: Request, facts: Sequence[FileFacts]) -> Settings:
         "strategy": {"name": _strategy(request.strategy, facts)},
         "telemetry": {"data_plane_port": 0, "strategy_plane_port": 0, "order_plane_port": 0},
     }
+    if request.broker_process:
+        values["broker"] = {"url": _broker_url()}
     override(values, os.environ)
     return convert(values, Settings, "of this demo")
 
@@ -122,7 +128,14 @@ def _as_before(request: Request, data_sha256: dict[str, str]) -> Settings:
     speed = settings.feed.speed if request.speed is None else request.speed
     return msgspec.structs.replace(
         settings, feed=msgspec.structs.replace(settings.feed, paths=paths, speed=speed),
-        bus=msgspec.structs.replace(settings.bus, url=bus_at(request.bus, os.environ).url))
+        bus=msgspec.structs.replace(settings.bus, url=bus_at(request.bus, os.environ).url),
+        broker=msgspec.structs.replace(settings.broker, url=_broker_url() if settings.broker.url else ""))
+
+
+def _broker_url() -> str:
+    """Return an address of this host that was free a moment ago."""
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        return f"tcp://{LOOPBACK}:{listener.getsockname()[1]}"
 
 
 def _sample(out: Path) -> Path:

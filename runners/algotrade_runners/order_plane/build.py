@@ -6,13 +6,22 @@ import msgspec
 
 from algotrade.bus import Bus, Leadership, MarketReader, RepeatingOutput, Schema, Snapshots, TopicReader, values_of
 from algotrade.bus.topics import ORDER_PLANE
-from algotrade.domain import Clock, OrderIntent
+from algotrade.domain import Clock, OrderIntent, Records
 from algotrade.execution import OrderManager, SimulatedBroker
+from algotrade.execution.remote.broker import RemoteBroker
 from algotrade.risk import Gate
-from algotrade_runners.order_plane.plane import INTENTS_TOPIC, JOURNAL_TOPIC, OrderPlane, OrderState
+from algotrade_runners.order_plane.plane import INTENTS_TOPIC, JOURNAL_TOPIC, OrderPlane, OrderState, ReplayBroker
 from algotrade_runners.settings import Settings
 
 SNAPSHOTS_TOPIC = f"snapshots.{ORDER_PLANE}"
+
+
+def build_broker(settings: Settings, marks: Records, clock: Clock) -> ReplayBroker:
+    """Return the simulated broker: in this process, or the session with one in a process of its own."""
+    inner = SimulatedBroker(settings.universe(), settings.venue, settings.commission, settings.sessions(), marks,
+                            settings.risk.working_orders_max)
+    address = settings.broker.address()
+    return inner if address is None else RemoteBroker(inner, address, settings.broker.client_id, clock)
 
 
 def build_order_plane(settings: Settings, bus: Bus, clock: Clock) -> OrderPlane:
@@ -20,10 +29,9 @@ def build_order_plane(settings: Settings, bus: Bus, clock: Clock) -> OrderPlane:
     instruments = settings.universe()
     sessions = settings.sessions()
     gate = Gate(settings.risk, instruments, sessions)
-    broker = SimulatedBroker(instruments, settings.venue, settings.commission, sessions, gate.marks,
-                             settings.risk.working_orders_max)
-    leadership = Leadership(bus, JOURNAL_TOPIC)
-    leadership.stand()  # before the snapshot is looked for: who led before writes none behind that
+    broker = build_broker(settings, gate.marks, clock)
+    leadership = Leadership(bus, JOURNAL_TOPIC, broker.arm)
+    leadership.claim()
     snapshots = Snapshots(bus, SNAPSHOTS_TOPIC, ORDER_PLANE)
     body = snapshots.load()
     state = OrderState() if body is None else msgspec.msgpack.decode(body, type=OrderState)

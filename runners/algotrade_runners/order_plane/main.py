@@ -5,6 +5,7 @@ import os
 from algotrade.bus import Bus, open_bus
 from algotrade.bus.topics import ORDER_PLANE
 from algotrade.domain import SystemClock
+from algotrade.execution import BrokerError
 from algotrade_runners.host import Plane, host, leave, settings_from_command_line
 from algotrade_runners.order_plane.build import build_order_plane
 from algotrade_runners.settings import Settings
@@ -12,7 +13,7 @@ from algotrade_runners.settings import Settings
 
 def run_order_plane(settings: Settings) -> int:
     """Run the order plane until it is done or stopped; return the exit code (``host.EXIT_*``)."""
-    return host(ORDER_PLANE, settings, _build)
+    return host(ORDER_PLANE, settings, _build, (BrokerError,))
 
 
 def main() -> None:

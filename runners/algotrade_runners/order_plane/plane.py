@@ -33,6 +33,7 @@ from algotrade.execution import (
     SimulatedBroker,
     journal_entry,
 )
+from algotrade.execution.remote.broker import RemoteBroker
 from algotrade.matching import VenueModel, arrival_ns
 from algotrade.risk import Gate, GateState
 from algotrade.telemetry import get_log
@@ -44,6 +45,9 @@ from algotrade_runners.tally import Tally, up_to
 INTENTS_TOPIC = "orders.intents"
 JOURNAL_TOPIC = "orders.journal"
 INTENTS_PER_READ = 256
+
+ReplayBroker = SimulatedBroker | RemoteBroker
+"""A broker that lives in event time."""
 
 
 class OrderState(msgspec.Struct, kw_only=True):
@@ -85,7 +89,7 @@ class OrderPlane:
 
     def __init__(self, *, bus: Bus, leadership: Leadership, market: MarketReader, intents: TopicReader[OrderIntent],
                  journal: RepeatingOutput, reports: RepeatingOutput, snapshots: Snapshots, manager: OrderManager,
-                 gate: Gate, broker: SimulatedBroker, model: VenueModel, seed: int, clock: Clock,
+                 gate: Gate, broker: ReplayBroker, model: VenueModel, seed: int, clock: Clock,
                  records_between: int, state: OrderState) -> None:
         self._bus = bus
         self._leadership = leadership
@@ -117,8 +121,6 @@ class OrderPlane:
         self._saved_at = state.tally.records
         self.done = False
         self.wait_s = WAIT_S
-        if leadership.leads:
-            self._begin_to_lead()
 
     def step(self) -> bool:
         """Handle what promises allow; False where there was nothing to do."""
@@ -131,7 +133,7 @@ class OrderPlane:
         before = self.state.tally.records + self.state.intents
         next_market_ns = self._handle(available, promised_ns)
         self._publish(self._promises(next_market_ns, promised_ns))
-        if self._leadership.leads and self.state.tally.records - self._saved_at >= self._records_between:
+        if self._may_save() and self.state.tally.records - self._saved_at >= self._records_between:
             self._save()
         progressed = self.state.tally.records + self.state.intents > before
         if progressed:
@@ -144,7 +146,7 @@ class OrderPlane:
 
     def stop(self) -> None:
         """Write a snapshot of where this plane stands; who follows leaves that to the leader."""
-        if self._leadership.leads:
+        if self._may_save():
             self._save()
 
     def samples(self) -> Samples:
@@ -172,7 +174,11 @@ class OrderPlane:
 
     def ready(self) -> Mapping[str, bool]:
         """Return whether this plane and what it depends on are there."""
-        return {"bus": True, "broker": True}
+        # A standby has no session with a broker, and needs none before its turn has come.
+        return {"bus": True, "broker": self._leadership.leads or not self._leadership.epoch}
+
+    def _may_save(self) -> bool:
+        return self._leadership.leads and self._broker.settled
 
     def _begin_to_lead(self) -> None:
         get_log().info("leads", epoch=self._leadership.epoch, records=self.state.tally.records)
@@ -186,6 +192,8 @@ class OrderPlane:
         """
         at = np.zeros(len(Kind), dtype=np.int64)
         covered_ns = later(promised_ns, self._model.order_latency_ns)
+        if self._broker.acts_outside and not self._leadership.leads:
+            available, covered_ns = self._behind_leader(available, covered_ns)
         while True:
             arrival_ns = self._pending[0].arrival_ns if self._pending else PROMISE_END
             if self._broker.advance(available, at, min(covered_ns, arrival_ns)):
@@ -201,6 +209,13 @@ class OrderPlane:
             self._market.consume(handled)
             assert self.state.tally.records == self._broker.counters["handled"][0], "a record passed the broker by"
         return next_market_ns
+
+    def _behind_leader(self, available: MarketBatch, covered_ns: int) -> tuple[MarketBatch, int]:
+        """Return what the leader is known to have handled: a follower must not be ahead of what the broker has seen."""
+        behind = up_to(available, self._bus.promised(handled_name(self.name)))
+        last_ns = max((int(array["event_time_ns"][-1]) for array in behind.arrays().values() if len(array)),
+                      default=self.state.tally.last_time_ns)
+        return behind, min(covered_ns, last_ns)
 
     def _next_market_ns(self, available: MarketBatch, at: npt.NDArray[np.int64]) -> int | None:
         """Return the time of the first record not handled, END behind the last one, None where it is not known yet."""

@@ -25,7 +25,7 @@ def build_strategy_plane(settings: Settings, bus: Bus, strategy: Runnable | None
     """
     strategy = strategy or build_strategy(settings)
     leadership = Leadership(bus, INTENTS_TOPIC)
-    leadership.stand()  # before the snapshot is looked for: who led before writes none behind that
+    leadership.claim()
     snapshots = Snapshots(bus, SNAPSHOTS_TOPIC, STRATEGY_PLANE)
     body = snapshots.load()
     state = StrategyState() if body is None else msgspec.msgpack.decode(body, type=StrategyState)

@@ -80,8 +80,6 @@ class StrategyPlane:
         self._waits = 0
         self.done = False
         self.wait_s = WAIT_S
-        if leadership.leads:
-            self._begin_to_lead()
 
     def step(self) -> bool:
         """Handle what promises allow; False where there was nothing to do."""

@@ -1,0 +1,1 @@
+"""The simulated broker as a process of its own."""
