@@ -91,8 +91,13 @@ class SimulatedBroker:
         """Return True: nothing is on its way to or from what is in this process."""
         return True
 
+    @property
+    def disarmed_because(self) -> str:
+        """Return nothing: there is nobody who could refuse."""
+        return ""
+
     def arm(self) -> bool:
-        """Return True: there is nobody who could refuse."""
+        """Return True: what is in this process is ours."""
         return True
 
     @property

@@ -114,6 +114,7 @@ class OrderPlane:
         self._latency.counts = state.latency_counts or self._latency.counts
         state.latency_counts = self._latency.counts
         self._waits = 0
+        self._disarmed_because = ""
         self.state = state
         self._restore(state)
         state.session_began_at = state.tally.records
@@ -126,6 +127,8 @@ class OrderPlane:
         """Handle what promises allow; False where there was nothing to do."""
         if self._leadership.stand():
             self._begin_to_lead()
+        elif self._leadership.epoch and not self._leadership.leads:
+            self._say_disarmed()
         # The promise before the log: what it covers was appended before it rose.
         promised_ns = self._bus.promised(INTENTS_TIME)
         self._take_intents()
@@ -179,6 +182,12 @@ class OrderPlane:
 
     def _may_save(self) -> bool:
         return self._leadership.leads and self._broker.settled
+
+    def _say_disarmed(self) -> None:
+        """Log, once for each reason, that the lead is taken and the broker not ours."""
+        if self._broker.disarmed_because != self._disarmed_because:
+            self._disarmed_because = self._broker.disarmed_because
+            get_log().warning("disarmed", epoch=self._leadership.epoch, because=self._disarmed_because)
 
     def _begin_to_lead(self) -> None:
         get_log().info("leads", epoch=self._leadership.epoch, records=self.state.tally.records)
