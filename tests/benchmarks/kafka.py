@@ -4,8 +4,6 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from tests.benchmarks.micro import quotes
 from tests.benchmarks.table import Row, at_least, at_most, median, percentile, show
 from tests.benchmarks.ticks import paced
 from tests.integration.runs import demo
-from tools.kafka.cluster import Cluster
+from tools.kafka.cluster import running
 
 RUNS = 5
 QUOTES = 2_000_000
@@ -27,19 +25,6 @@ BATCH = 16_384
 ORDERS = 1_000
 ORDER_BYTES = 300
 NAMES = count(1)
-
-
-@contextmanager
-def cluster(brokers: int) -> Iterator[Cluster]:
-    """Give a cluster that lives as long as the block."""
-    with tempfile.TemporaryDirectory(prefix="kafka-") as folder:
-        started = Cluster(Path(folder), brokers)
-        try:
-            started.start()
-            started.wait_ready()
-            yield started
-        finally:
-            started.stop()
 
 
 def new_run(servers: str) -> KafkaAddress:
@@ -124,10 +109,10 @@ def latency(servers: str) -> list[Row]:
 
 def main() -> None:
     cores = psutil.cpu_count()
-    with cluster(1) as one:
+    with running(1) as one:
         show(f"Kafka, 1 broker ({cores} cores, median of {RUNS} where repeated)",
              market(one.address) + latency(one.address))
-    with cluster(3) as three:
+    with running(3) as three:
         show(f"Kafka, 3 brokers, replication 3, min ISR 2 ({cores} cores)", orders(three.address, 3))
 
 

@@ -1,7 +1,6 @@
 """Real Kafka for the tests of this folder, started and stopped by the run. ``make test-kafka`` asks for it."""
 
 import os
-import tempfile
 from itertools import count
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 
 from algotrade.bus.kafka import KafkaAccess, KafkaAddress, KafkaBus, create_topics
 from tests.bus.worlds import SMALL
-from tools.kafka.cluster import Cluster, missing_tools
+from tools.kafka.cluster import missing_tools, running
 
 
 def pytest_collection_modifyitems(items):
@@ -27,14 +26,8 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def broker():
     """One broker, for all tests that do not hurt it."""
-    with tempfile.TemporaryDirectory(prefix="kafka-") as folder:
-        cluster = Cluster(Path(folder))
-        try:
-            cluster.start()
-            cluster.wait_ready()
-            yield cluster
-        finally:
-            cluster.stop()
+    with running() as cluster:
+        yield cluster
 
 
 RUNS = count(1)

@@ -2,10 +2,8 @@
 
 import os
 import signal
-import tempfile
 import threading
 from itertools import count
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +11,7 @@ from algotrade.bus.topics import ORDER_PLANE
 from tests.integration.runs import Started
 from tests.integration.ticks import write_quotes, write_trades
 from tests.torture.drills import RESULTS, undisturbed_run
-from tools.kafka.cluster import Cluster
+from tools.kafka.cluster import running
 
 pytestmark = pytest.mark.skipif(os.environ.get("KAFKA_CHAOS") != "1", reason="takes ten minutes: make torture-kafka")
 RUNS = count(1)
@@ -43,14 +41,8 @@ def undisturbed(ticks, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def brokers():
-    with tempfile.TemporaryDirectory(prefix="kafka-") as folder:
-        cluster = Cluster(Path(folder), 3)
-        try:
-            cluster.start()
-            cluster.wait_ready()
-            yield cluster
-        finally:
-            cluster.stop()
+    with running(3) as cluster:
+        yield cluster
 
 
 def kill_each(cluster):

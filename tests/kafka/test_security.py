@@ -1,8 +1,6 @@
 """Brokers that ask who we are: SASL/SCRAM with rules for each plane, and certificates on both sides."""
 
 import subprocess
-import tempfile
-from pathlib import Path
 
 import pytest
 
@@ -10,7 +8,7 @@ from algotrade.bus import BusForbidden, BusUnreachable, Outgoing
 from algotrade.bus.kafka import KafkaAccess, KafkaAddress, KafkaBus, Principal, create_acls, create_topics
 from algotrade.bus.kafka.client import Appender, Record
 from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, PLANES, STRATEGY_PLANE, TOPICS
-from tools.kafka.cluster import Cluster
+from tools.kafka.cluster import running
 
 RUN = "secure"
 USERS = {DATA_PLANE: "data", STRATEGY_PLANE: "strategy", ORDER_PLANE: "orders"}
@@ -37,18 +35,13 @@ def scram(user, password=None):
 @pytest.fixture(scope="module")
 def secured():
     """A broker with users, and the rules that `algotrade bus create --acl` writes."""
-    with tempfile.TemporaryDirectory(prefix="kafka-") as folder:
-        cluster = Cluster(Path(folder), security="SASL_PLAINTEXT", properties=SCRAM | RULES, scram=PASSWORDS)
-        try:
-            cluster.start()
-            cluster.wait_ready(scram("admin").settings)
-            address = KafkaAddress.parse(f"kafka://{cluster.address}/{RUN}", {})
-            create_topics(address, scram("admin"))
-            principals = [Principal(plane, f"User:{user}") for plane, user in USERS.items()]
-            assert create_acls(address, scram("admin"), principals) > 100
-            yield address
-        finally:
-            cluster.stop()
+    options = {"security": "SASL_PLAINTEXT", "properties": SCRAM | RULES, "scram": PASSWORDS}
+    with running(admin_settings=scram("admin").settings, **options) as cluster:
+        address = KafkaAddress.parse(f"kafka://{cluster.address}/{RUN}", {})
+        create_topics(address, scram("admin"))
+        principals = [Principal(plane, f"User:{user}") for plane, user in USERS.items()]
+        assert create_acls(address, scram("admin"), principals) > 100
+        yield address
 
 
 @pytest.mark.parametrize("plane", PLANES)
@@ -92,30 +85,22 @@ def test_a_wrong_password_is_refused_and_not_shown(secured):
 
 
 @pytest.fixture(scope="module")
-def certified():
+def certified(tmp_path_factory):
     """A broker that asks for a certificate, and the files of one client."""
-    with tempfile.TemporaryDirectory(prefix="kafka-") as folder:
-        files = certificates(Path(folder) / "tls")
-        tls = {f"listener.name.client.ssl.{key}": value for key, value in {
-            "client.auth": "required", "keystore.type": "PEM", "keystore.location": files["server.pem"],
-            "truststore.type": "PEM", "truststore.location": files["ca.pem"],
-            "endpoint.identification.algorithm": ""}.items()}
-        cluster = Cluster(Path(folder) / "brokers", security="SSL", properties=tls)
-        access = KafkaAccess.of({
-            "KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CA_LOCATION": files["ca.pem"],
-            "KAFKA_SSL_CERTIFICATE_LOCATION": files["client.crt"], "KAFKA_SSL_KEY_LOCATION": files["client.key"]})
-        try:
-            cluster.start()
-            cluster.wait_ready(access.settings)
-            yield KafkaAddress.parse(f"kafka://{cluster.address}/{RUN}", {}), access, files
-        finally:
-            cluster.stop()
+    files = certificates(tmp_path_factory.mktemp("tls"))
+    tls = {f"listener.name.client.ssl.{key}": value for key, value in {
+        "client.auth": "required", "keystore.type": "PEM", "keystore.location": files["server.pem"],
+        "truststore.type": "PEM", "truststore.location": files["ca.pem"],
+        "endpoint.identification.algorithm": ""}.items()}
+    access = KafkaAccess.of({
+        "KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CA_LOCATION": files["ca.pem"],
+        "KAFKA_SSL_CERTIFICATE_LOCATION": files["client.crt"], "KAFKA_SSL_KEY_LOCATION": files["client.key"]})
+    with running(security="SSL", properties=tls, admin_settings=access.settings) as cluster:
+        yield KafkaAddress.parse(f"kafka://{cluster.address}/{RUN}", {}), access, files
 
 
 def certificates(folder):
     """Make an authority, and what it has signed for the broker and a client; return the files by name."""
-    folder.mkdir(parents=True)
-
     def openssl(*words):
         subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
 

@@ -3,11 +3,12 @@
     python tools/kafka/cluster.py --brokers 3
 
 prints the address to give to ``--bus`` once the cluster is ready, and stops it at Ctrl-C. The tests start theirs
-through ``Cluster``. Needs Java 17 or newer, and Maven for the first start, which downloads the brokers' jars (55 MB).
+through ``running``. Needs Java 17 or newer, and Maven for the first start, which downloads the brokers' jars (55 MB).
 """
 
 import argparse
 import base64
+import contextlib
 import os
 import shutil
 import signal
@@ -17,8 +18,9 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -185,6 +187,26 @@ class Cluster:
             raise RuntimeError(f"storage of node {node}: {done.stdout}{done.stderr}")
 
 
+@contextlib.contextmanager
+def running(brokers: int = 1, *, folder: Path | None = None, admin_settings: Mapping[str, str] = {},
+            **options: Any) -> Iterator[Cluster]:
+    """Give a cluster that is ready, and stop it at the end of the block.
+
+    ``folder``          where its data goes, and stays; default: a temporary folder that is removed
+    ``admin_settings``  with which the brokers let in who asks whether they are ready
+    ``options``         as ``Cluster`` takes them
+
+    Raises ``RuntimeError`` or ``TimeoutError`` with the end of a node's log where it does not come up.
+    """
+    with contextlib.ExitStack() as stack:
+        home = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kafka-")))
+        cluster = Cluster(home, brokers, **options)
+        stack.callback(cluster.stop)
+        cluster.start()
+        cluster.wait_ready(admin_settings)
+        yield cluster
+
+
 def _classpath() -> str:
     """Return the brokers' jars, downloaded once into the user's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "algotrade"
@@ -238,22 +260,12 @@ def main() -> None:
     if missing := missing_tools():
         sys.exit(f"{' and '.join(missing)} not found; allowed: Java 17 or newer, and Maven, on the PATH")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    folder = chosen.folder or Path(tempfile.mkdtemp(prefix="kafka-"))
-    cluster = Cluster(folder, chosen.brokers)
-    try:
-        cluster.start()
-        cluster.wait_ready()
+    with contextlib.suppress(KeyboardInterrupt), running(chosen.brokers, folder=chosen.folder) as cluster:
         if chosen.command:
             sys.exit(subprocess.run([*chosen.command, "--bus", f"kafka://{cluster.address}"], check=False).returncode)
         sys.stdout.write(f"ready: algotrade demo --bus kafka://{cluster.address}\n")
         sys.stdout.flush()
         signal.pause()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        cluster.stop()
-        if chosen.folder is None:
-            shutil.rmtree(folder)
 
 
 if __name__ == "__main__":
