@@ -103,7 +103,7 @@ def host(plane_name: str, settings: Settings, build: "Builder",
         check_whole(settings)
         plane, bus = build(settings, clock)
         server = TelemetryServer(host=settings.telemetry.host, port=settings.telemetry.port(plane_name),
-                                 ready=plane.ready, samples=plane.samples)
+                                 ready=plane.ready, samples=lambda: {**bus.samples(), **plane.samples()})
         log.info("started", port=server.port, pid=os.getpid())
         try:
             run(plane, bus, stop)

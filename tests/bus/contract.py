@@ -4,6 +4,8 @@ Positions count up by one, on every body, until somebody leads: what a lease lea
 a promise is seen soon, not at once: ``seen`` waits for it.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from algotrade.bus import (
@@ -16,7 +18,8 @@ from algotrade.bus import (
     TopicFull,
     TopicUnknown,
 )
-from tests.bus.worlds import SMALL, World, message, seen, values
+from algotrade.telemetry import METRICS
+from tests.bus.worlds import SMALL, World, behind, message, seen, values
 
 
 class BusContract:
@@ -334,6 +337,29 @@ class BusContract:
     def test_a_partition_that_is_not_there_is_our_bug(self, world: World):
         with pytest.raises(AssertionError, match="wide has 3 partitions"):
             world.open("alpha").read("wide", 0, messages_max=1, partition=3)
+
+    # Metrics
+
+    def test_behind_is_who_has_not_taken_what_is_known_to_be_there(self, world: World):
+        alpha, beta = world.open("alpha"), world.open("beta")
+        lease = alpha.lead("orders")
+        positions = alpha.append("orders", [message(str(i)) for i in range(3)], lease=lease)
+        assert beta.samples().keys() <= METRICS.keys()
+
+        beta.read("orders", beta.bounds("orders")[0], messages_max=1)
+        assert behind(beta, "orders") in (2, None)
+        beta.read("orders", positions[1], messages_max=10)
+        assert behind(beta, "orders") in (0, None)
+        assert alpha.samples().get("algotrade_bus_epoch", lease.epoch) == lease.epoch
+
+    def test_metrics_are_read_by_another_thread_while_the_plane_works(self, world: World):
+        alpha, beta = world.open("alpha"), world.open("beta")
+        with ThreadPoolExecutor(1) as scraper:
+            for i in range(50):
+                scraped = scraper.submit(lambda: [bus.samples() for bus in (alpha, beta) for _ in range(20)])
+                alpha.append("ticks", [message(str(i))])
+                beta.read("ticks", i if i < 2 else beta.bounds("ticks")[0], messages_max=2)
+                scraped.result()
 
     # Life
 

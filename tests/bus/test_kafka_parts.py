@@ -6,13 +6,15 @@ from hypothesis import strategies as st
 
 from algotrade.bus import PROMISE_NONE, BusError, bus_at
 from algotrade.bus.kafka import KafkaAccess, KafkaAddress
-from algotrade.bus.kafka.client import Consumed
 from algotrade.bus.kafka.epochs import LeaderLog, installed
+from algotrade.bus.kafka.meter import ERROR_NAMES_MAX, OTHER_ERRORS, Meter
 from algotrade.bus.kafka.names import cluster_topics
 from algotrade.bus.kafka.promises import Promises
+from algotrade.bus.kafka.records import Consumed
 from algotrade.bus.kafka.retention import Kept
-from algotrade.bus.kafka.tail import Tails
+from algotrade.bus.kafka.tail import Standing, Tails
 from algotrade.bus.topics import TOPICS
+from algotrade.domain import SystemClock
 
 LANE = ("run.orders", 0)
 
@@ -91,6 +93,39 @@ def test_a_reader_that_begins_anywhere_counts_the_records_that_one_from_the_star
             read += [message.position for message in messages]
             at = read[-1] + 1
         assert read == [offset for offset in log.counting() if offset >= position]
+
+
+def test_a_partition_is_behind_by_what_is_known_and_not_taken_and_idle_is_not_behind():
+    """Two messages of long ago, then what nobody is given: a marker, and a record that it voids."""
+    records = [Consumed(0, b"", b"abc", 0, 0, False, 1_000), Consumed(1, b"", b"de", 0, 0, False, 2_000),
+               Consumed(2, b"", b"", 0, 9, True, 3_000), Consumed(3, b"", b"f", 0, 1, False, 4_000)]
+    tails = Tails(Fetched(records), lambda _lane, position: (0, position))
+    assert tails.standings() == {}
+
+    assert [m.position for m in tails.read("orders", LANE, 0, 1)] == [0]
+    now_s = SystemClock().time_ns() / 1e9
+    standing = tails.standings()[LANE]
+    assert (standing.lag_messages, standing.fetched_messages, standing.fetched_bytes) == (2, 1, 2)
+    assert standing.lag_seconds == pytest.approx(now_s - 2, abs=60)
+
+    assert [m.position for m in tails.read("orders", LANE, 1, 9)] == [1]
+    while tails.read("orders", LANE, 2, 9) or tails.drain(0):
+        pass
+    assert tails.standings()[LANE] == Standing(0, 0.0, 0, 0)
+    assert tails.voided == 1
+    tails.knows_end(LANE, 5)
+    assert tails.standings()[LANE].lag_messages == 1
+    assert tails.standings()[LANE].lag_seconds < 60  # on its way, and known of only now
+
+
+def test_errors_are_counted_by_name_and_strange_ones_together():
+    meter = Meter()
+    for number in range(2 * ERROR_NAMES_MAX):
+        meter.error(f"_E{number}")
+        meter.error("_E0")
+    assert meter.errors["_E0"] == 2 * ERROR_NAMES_MAX + 1
+    assert len(meter.errors) == ERROR_NAMES_MAX + 1
+    assert meter.errors[OTHER_ERRORS] == ERROR_NAMES_MAX
 
 
 @given(st.lists(st.tuples(st.integers(1, 500), st.integers(0, 30)), max_size=60), st.integers(500, 3_000))

@@ -71,6 +71,11 @@ def values(bus: Bus, topic: str, position: int = 0, partition: int = 0) -> list[
     return [m.value for m in bus.read(topic, position, messages_max=1_000, partition=partition)]
 
 
+def behind(bus: Bus, topic: str, partition: int = 0) -> float | None:
+    """Return how many messages ``bus`` says it is behind, None where its body does not say."""
+    return bus.samples().get("algotrade_bus_lag_messages", {}).get((topic, str(partition)))
+
+
 def seen(bus: Bus, name: str, value: int) -> int:
     """Return what ``bus`` sees promised under ``name``, once that is ``value`` or no longer on its way."""
     for _ in range(LOOKS_MAX):

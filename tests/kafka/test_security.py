@@ -6,7 +6,8 @@ import pytest
 
 from algotrade.bus import BusForbidden, BusUnreachable, Outgoing
 from algotrade.bus.kafka import KafkaAccess, KafkaAddress, KafkaBus, Principal, create_acls, create_topics
-from algotrade.bus.kafka.client import Appender, Record
+from algotrade.bus.kafka.client import Appender
+from algotrade.bus.kafka.records import Record
 from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, PLANES, STRATEGY_PLANE, TOPICS
 from tools.kafka.cluster import running
 

@@ -85,6 +85,11 @@ class Board:
                 return PROMISE_NONE
         return self._numbers[slot]
 
+    def peek(self, name: str) -> int:
+        """Return the value under a name that ``get`` or ``set`` has found before, else -1; for any thread."""
+        slot = self._slots.get(name)
+        return PROMISE_NONE if slot is None else self._numbers[slot]
+
     def set(self, name: str, value: int) -> None:
         """Store ``value`` under ``name``. Who calls this for one name at a time is settled elsewhere."""
         slot = self._slots.get(name)

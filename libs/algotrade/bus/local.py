@@ -20,6 +20,8 @@ from algotrade.bus.logfile import SQLITE_VERSION_MIN, LogReader, LogWriter, Topi
 from algotrade.bus.port import PROMISE_NONE, BusError, Lease, Message, Outgoing
 from algotrade.bus.rules import by_partition, check_partition, check_position, check_writer, partition_of, topic_named
 from algotrade.bus.topics import DEAD_WRITER, TOPICS, Topic
+from algotrade.domain.clock import NANOSECONDS_PER_SECOND, SystemClock
+from algotrade.telemetry.metrics import Histogram, Labels, Samples
 
 _WRITER = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _HINT = "next:"
@@ -46,6 +48,11 @@ class LocalBus:
         self._leases: dict[str, Lease] = {}
         self._seen_promises: dict[str, int] = {}
         self._hints = {(t.name, p): f"{_HINT}{t.name}/{p}" for t in topics.values() for p in range(t.partitions)}
+        self._inputs = [(t.name, p) for t in topics.values() if t.writer != writer for p in range(t.partitions)]
+        self._taken: dict[tuple[str, int], int] = {}
+        self._clock = SystemClock()
+        self._append_latency = Histogram()
+        self._epoch = 0
         self._folder = BusFolder(Path(folder), create=True, in_use=writer is not None)
         self._board: Board | None = None
         self._bells: Bells | None = None
@@ -98,7 +105,9 @@ class LocalBus:
         positions: list[list[int]] = [[] for _ in parts]
         if any(part.messages for part in parts):
             (writer,) = {part.topic.writer for part in parts}
+            began_ns = self._clock.monotonic_ns()
             positions = self._own_file(writer).append(parts, lease, self._limit)
+            self._append_latency.observe((self._clock.monotonic_ns() - began_ns) / NANOSECONDS_PER_SECOND)
         raised = self._raise({**(holding or {}), **(promises or {})})
         if raised or any(positions):
             self._ring()
@@ -117,6 +126,7 @@ class LocalBus:
             # log's start only ever rises, so they cannot hide a gap.
             check_position(topic, partition, position, self.bounds(topic, partition))
             assert not messages, f"{topic}/{partition} has a hole at position {position}"
+        self._taken[topic, partition] = position + len(messages)
         return messages
 
     def bounds(self, topic: str, partition: int = 0) -> tuple[int, int]:
@@ -201,7 +211,9 @@ class LocalBus:
         """Take the lead of ``topic``; the leader before gets ``Superseded`` at its next append with its lease."""
         row = topic_named(self._table, topic)
         check_writer(row, self._writer)
-        return self._own_file(row.writer).lead(topic)
+        lease = self._own_file(row.writer).lead(topic)
+        self._epoch = lease.epoch
+        return lease
 
     def campaign(self, topic: str) -> Lease | None:
         """Take the lead when asked for the first time: on one host whoever starts last leads."""
@@ -212,6 +224,18 @@ class LocalBus:
     def topics(self) -> Iterable[str]:
         """Return the topics' names."""
         return tuple(self._table)
+
+    def samples(self) -> Samples:
+        """Return how far this plane is behind in what others write, and how long its appends take."""
+        board = self._opened_board
+        behind: dict[Labels, float] = {
+            (topic, str(p)): max(0, board.peek(self._hints[topic, p]) - taken)
+            for topic, p in self._inputs if (taken := self._taken.get((topic, p))) is not None}
+        return {
+            "algotrade_bus_lag_messages": behind,
+            "algotrade_bus_append_latency_seconds": self._append_latency,
+            "algotrade_bus_epoch": self._epoch,
+        }
 
     def close(self) -> None:
         """Close every file; a second call does nothing."""

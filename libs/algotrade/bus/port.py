@@ -25,6 +25,8 @@ from typing import Protocol
 
 import msgspec
 
+from algotrade.telemetry.metrics import Samples
+
 PROMISE_NONE = -1
 """What a name promised before anyone promised anything."""
 
@@ -191,6 +193,13 @@ class Bus(Protocol):
 
     def topics(self) -> Iterable[str]:
         """Return the names of the topics this bus knows, in the table's order."""
+        ...
+
+    def samples(self) -> Samples:
+        """Return the bus's metrics as they are, those that its body has (``telemetry.metrics``, ``algotrade_bus_*``).
+
+        The one method that another thread may call: it only reads, and numbers may move meanwhile.
+        """
         ...
 
     def close(self) -> None:

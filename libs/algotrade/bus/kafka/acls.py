@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from algotrade.bus.kafka.access import KafkaAccess, KafkaAddress
-from algotrade.bus.kafka.client import Administrator, Grant
+from algotrade.bus.kafka.client import Administrator
 from algotrade.bus.kafka.cluster import run_of
 from algotrade.bus.kafka.names import PROMISES, leader_topic, whole_name
+from algotrade.bus.kafka.records import Grant
 from algotrade.bus.topics import DEAD_WRITER, PLANES, TOPICS, Topic
 
 

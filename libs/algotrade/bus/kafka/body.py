@@ -16,17 +16,16 @@ from algotrade.bus.kafka.client import (
     REQUEST_S_MAX,
     Administrator,
     Appender,
-    Consumed,
     Fetcher,
-    Lane,
-    Record,
     Seats,
     Teller,
 )
 from algotrade.bus.kafka.epochs import LeaderLog, installed
 from algotrade.bus.kafka.fence import Fence
+from algotrade.bus.kafka.meter import Meter
 from algotrade.bus.kafka.names import PROMISES, candidates_group, group_name, leader_topic, whole_name
 from algotrade.bus.kafka.promises import Promises
+from algotrade.bus.kafka.records import Consumed, Lane, Record
 from algotrade.bus.kafka.retention import Kept
 from algotrade.bus.kafka.tail import Tails
 from algotrade.bus.port import BusError, BusUnreachable, Lease, Message, Outgoing, TopicUnknown
@@ -41,7 +40,8 @@ from algotrade.bus.rules import (
     topic_named,
 )
 from algotrade.bus.topics import DEAD_WRITER, TOPICS, Topic
-from algotrade.domain.clock import NANOSECONDS_PER_MILLISECOND, SystemClock
+from algotrade.domain.clock import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND, SystemClock
+from algotrade.telemetry.metrics import Samples
 
 TELL_AGAIN_NS = 250 * NANOSECONDS_PER_MILLISECOND
 """A waiting writer tells its promises again after this: one may have been lost, or come before its hearer."""
@@ -66,12 +66,15 @@ class KafkaBus:
         self._table = dict(topics)
         self._lanes = {(row.name, p): (whole_name(address.run, row.name), p)
                        for row in topics.values() for p in range(row.partitions)}
+        self._labels = {lane: (topic, str(p)) for (topic, p), lane in self._lanes.items()}
+        self._inputs = {lane for (topic, _), lane in self._lanes.items() if topics[topic].writer != writer}
         self._clock = SystemClock()
+        self.meter = Meter()
         self._admin = Administrator(address, access)
         self._check_topics()
-        self._appender = Appender(address, access)
-        self._teller = Teller(address, access)
-        self._fetcher = Fetcher(address, access, group_name(address, writer))
+        self._appender = Appender(address, access, self.meter.error)
+        self._teller = Teller(address, access, self.meter.error)
+        self._fetcher = Fetcher(address, access, group_name(address, writer), self.meter.error)
         self._tails = Tails(self._fetcher, self._floor)
         self._kept: dict[Lane, Kept] = {}
         self._own_ends: dict[Lane, int] = {}
@@ -110,7 +113,7 @@ class KafkaBus:
         records = [record for row, messages, _ in rows for record in self._records(row, messages, lease)]
         if holding:
             self._promise(holding)
-        offsets = self._appender.append(records) if records else []
+        offsets = self._send(records) if records else []
         for (lane, record), offset in zip(records, offsets, strict=True):
             self._note(lane, offset, record)
         if lease is not None and records:
@@ -207,6 +210,7 @@ class KafkaBus:
         if self._fence is not None:
             self._fence.close()
         self._fence = Fence(self._new_fetcher(), stand)
+        self.meter.epoch = epoch
         return Lease(topic=topic, epoch=epoch)
 
     def campaign(self, topic: str) -> Lease | None:
@@ -214,8 +218,9 @@ class KafkaBus:
         writer = topic_named(self._table, topic).writer
         if self._seats is None:
             self._seats = Seats(self._address, self._access, candidates_group(self._address.run, writer),
-                                whole_name(self._address.run, leader_topic(writer)))
+                                whole_name(self._address.run, leader_topic(writer)), self.meter.error)
         held = self._seats.look()
+        self.meter.rebalances = self._seats.rebalances
         if self._lease is not None:
             # The log says who leads, not the group: a seat may move before anybody has taken the lead.
             self._check_lease(self._lease)
@@ -226,6 +231,12 @@ class KafkaBus:
     def topics(self) -> Iterable[str]:
         """Return the topics' names."""
         return tuple(self._table)
+
+    def samples(self) -> Samples:
+        """Return what this bus counted, as it is."""
+        return self.meter.samples(
+            standings=self._tails.standings(), labels=self._labels, inputs=self._inputs, voided=self._tails.voided,
+            waiting={"records": self._appender.waiting, "promises": self._teller.waiting})
 
     def close(self) -> None:
         """Leave the cluster; a second call does nothing."""
@@ -266,6 +277,12 @@ class KafkaBus:
             through[lane] = before + size_bytes(message)
             records.append((lane, Record(message.key, message.value, through[lane], lease.epoch if lease else 0)))
         return records
+
+    def _send(self, records: Sequence[tuple[Lane, Record]]) -> list[int]:
+        began_ns = self._clock.monotonic_ns()
+        offsets = self._appender.append(records)
+        self.meter.append_latency.observe((self._clock.monotonic_ns() - began_ns) / NANOSECONDS_PER_SECOND)
+        return offsets
 
     def _note(self, lane: Lane, offset: int, record: Record) -> None:
         self._tails.knows_end(lane, offset + 1)
@@ -318,7 +335,7 @@ class KafkaBus:
         raise BusUnreachable(f"{lane[0]}/{lane[1]}: offset {offset} has not come in {REQUEST_S_MAX:.0f} s")
 
     def _new_fetcher(self) -> Fetcher:
-        return Fetcher(self._address, self._access, group_name(self._address, None))
+        return Fetcher(self._address, self._access, group_name(self._address, None), self.meter.error)
 
     def _floor(self, lane: Lane, position: int) -> tuple[int, int]:
         topic = lane[0].removeprefix(whole_name(self._address.run, ""))

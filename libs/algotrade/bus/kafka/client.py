@@ -13,7 +13,6 @@ from concurrent import futures
 from functools import partial
 from typing import Any
 
-import msgspec
 from confluent_kafka import (
     OFFSET_END,
     OFFSET_INVALID,
@@ -37,11 +36,9 @@ from confluent_kafka.admin import (
 )
 
 from algotrade.bus.kafka.access import KafkaAccess, KafkaAddress
+from algotrade.bus.kafka.records import Consumed, Grant, Lane, Record, TopicFacts
 from algotrade.bus.port import CAMPAIGN_S_MAX, BusError, BusForbidden, BusUnreachable, TopicUnknown
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND, SystemClock
-
-Lane = tuple[str, int]
-"""A topic of the cluster, by its whole name, and a partition of it."""
 
 REQUEST_S_MAX = 30.0
 """Longest wait for an answer of the cluster that a caller needs at once; behind it the cluster counts as gone."""
@@ -77,56 +74,22 @@ _COMMON: dict[str, Any] = {
 }
 
 
-class Record(msgspec.Struct, frozen=True, gc=False):
-    """One record to produce, with what its headers say; ``epoch`` 0 = not under a lease."""
-
-    key: bytes
-    value: bytes
-    bytes_through: int
-    epoch: int = 0
-    is_marker: bool = False
-
-
-class Consumed(msgspec.Struct, frozen=True, gc=False):
-    """One record as it came."""
-
-    offset: int
-    key: bytes
-    value: bytes
-    bytes_through: int
-    epoch: int
-    is_marker: bool
-
-
-class TopicFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """A topic as a cluster has it; ``replication`` and ``in_sync`` of the partition that has the fewest."""
-
-    partitions: int
-    replication: int
-    in_sync: int
-    config: dict[str, str]
-
-
-class Grant(msgspec.Struct, frozen=True):
-    """``principal`` may do ``operation`` (READ, WRITE, DESCRIBE, DELETE) to a ``kind`` (topic, group) of that name."""
-
-    principal: str
-    kind: str
-    name: str
-    operation: str
-
-
 class Appender:
     """An idempotent producer that waits until all in-sync replicas have what it sends."""
 
-    def __init__(self, address: KafkaAddress, access: KafkaAccess) -> None:
+    def __init__(self, address: KafkaAddress, access: KafkaAccess, on_error: "OnError | None" = None) -> None:
         self._producer = Producer({
             **_COMMON, **access.settings, "bootstrap.servers": ",".join(address.servers),
             "enable.idempotence": True, "acks": "all", "linger.ms": 0,
             "delivery.timeout.ms": int(DELIVERY_S_MAX * 1000), "request.timeout.ms": 10_000,
             "message.max.bytes": RECORD_BYTES_MAX, "queue.buffering.max.kbytes": 512 << 10,
-            "partitioner": "consistent", "error_cb": _ignore,
+            "partitioner": "consistent", "error_cb": _named(on_error),
         })
+
+    @property
+    def waiting(self) -> int:
+        """Return how many records are not delivered yet; may be asked from another thread."""
+        return len(self._producer)
 
     def append(self, records: Iterable[tuple[Lane, Record]]) -> list[int]:
         """Send all ``records``, in their order per partition; return their offsets once the cluster has them all.
@@ -179,12 +142,17 @@ class Appender:
 class Teller:
     """A producer for records that nobody waits for: promises. A lost one is told again."""
 
-    def __init__(self, address: KafkaAddress, access: KafkaAccess) -> None:
+    def __init__(self, address: KafkaAddress, access: KafkaAccess, on_error: "OnError | None" = None) -> None:
         self._producer = Producer({
             **_COMMON, **access.settings, "bootstrap.servers": ",".join(address.servers),
             "acks": 1, "linger.ms": 0, "max.in.flight.requests.per.connection": 1, "message.timeout.ms": 5_000,
-            "queue.buffering.max.messages": 10_000, "error_cb": _ignore,
+            "queue.buffering.max.messages": 10_000, "error_cb": _named(on_error),
         })
+
+    @property
+    def waiting(self) -> int:
+        """Return how many records are not delivered yet; may be asked from another thread."""
+        return len(self._producer)
 
     def tell(self, topic: str, key: bytes, value: bytes) -> None:
         """Send without waiting."""
@@ -201,14 +169,15 @@ class Teller:
 class Fetcher:
     """A consumer that reads the partitions it is told to from the offsets it is told to."""
 
-    def __init__(self, address: KafkaAddress, access: KafkaAccess, group: str) -> None:
+    def __init__(self, address: KafkaAddress, access: KafkaAccess, group: str,
+                 on_error: "OnError | None" = None) -> None:
         self._consumer = Consumer({
             **_COMMON, **access.settings, "bootstrap.servers": ",".join(address.servers), "group.id": group,
             "enable.auto.commit": False, "enable.auto.offset.store": False, "auto.offset.reset": "error",
             "fetch.wait.max.ms": 20, "fetch.error.backoff.ms": 20, "fetch.queue.backoff.ms": 5,
             "queued.max.messages.kbytes": PREFETCH_KIB_MAX, "fetch.message.max.bytes": 1 << 20,
             "fetch.max.bytes": RECORD_BYTES_MAX, "receive.message.max.bytes": RECORD_BYTES_MAX + (1 << 20),
-            "isolation.level": "read_uncommitted", "check.crcs": True, "error_cb": _ignore,
+            "isolation.level": "read_uncommitted", "check.crcs": True, "error_cb": _named(on_error),
         })
 
     def assign(self, lane: Lane, offset: int) -> None:
@@ -277,7 +246,8 @@ class Seats:
     ``rebalances``  how often they were dealt out anew
     """
 
-    def __init__(self, address: KafkaAddress, access: KafkaAccess, group: str, topic: str) -> None:
+    def __init__(self, address: KafkaAddress, access: KafkaAccess, group: str, topic: str,
+                 on_error: "OnError | None" = None) -> None:
         self.held: frozenset[int] = frozenset()
         self.rebalances = 0
         self._topic = topic
@@ -285,7 +255,7 @@ class Seats:
             **_COMMON, **access.settings, "bootstrap.servers": ",".join(address.servers), "group.id": group,
             "partition.assignment.strategy": "cooperative-sticky", "session.timeout.ms": int(SESSION_S_MAX * 1000),
             "heartbeat.interval.ms": 1_000, "max.poll.interval.ms": int(CAMPAIGN_S_MAX * 1000),
-            "enable.auto.commit": False, "auto.offset.reset": "latest", "error_cb": _ignore,
+            "enable.auto.commit": False, "auto.offset.reset": "latest", "error_cb": _named(on_error),
         })
         self._consumer.subscribe([topic], on_assign=self._given, on_revoke=self._taken, on_lost=self._taken)
 
@@ -526,7 +496,8 @@ def _consumed(message: KafkaMessage) -> Consumed:
     # A stranger's record has other headers, or none: it is a message like others, and will not decode.
     headers = dict(message.headers() or ())
     return Consumed(message.offset() or 0, _bytes(message.key()), _bytes(message.value()),
-                    _number(headers.get("bytes")), _number(headers.get("epoch")), "marker" in headers)
+                    _number(headers.get("bytes")), _number(headers.get("epoch")), "marker" in headers,
+                    message.timestamp()[1])
 
 
 def _bytes(value: Any) -> bytes:
@@ -537,5 +508,10 @@ def _number(data: Any) -> int:
     return int(_NUMBER.unpack(data)[0]) if isinstance(data, bytes) and len(data) == _NUMBER.size else 0
 
 
-def _ignore(_error: KafkaError) -> None:
-    """Do nothing: what matters comes back from the call that it hinders."""
+OnError = Callable[[str], None]
+"""Hears the client's name of what went wrong beside the calls."""
+
+
+def _named(on_error: OnError | None) -> Callable[[KafkaError], None]:
+    """Return what the client calls. It changes nothing: what matters comes back from the call that it hinders."""
+    return lambda error: None if on_error is None else on_error(error.name())

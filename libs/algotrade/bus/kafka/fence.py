@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from algotrade.bus.kafka.client import REQUEST_S_MAX, Fetcher, Lane
+from algotrade.bus.kafka.client import REQUEST_S_MAX, Fetcher
+from algotrade.bus.kafka.records import Lane
 from algotrade.bus.port import BusError, BusUnreachable, Lease, Superseded
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND, SystemClock
 

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import msgspec
 
 from algotrade.bus.kafka.access import KafkaAccess, KafkaAddress
-from algotrade.bus.kafka.client import Administrator, TopicFacts
+from algotrade.bus.kafka.client import Administrator
 from algotrade.bus.kafka.cluster import run_of
 from algotrade.bus.kafka.names import MIN_ISR, REPLICATION, ClusterTopic, cluster_topics
+from algotrade.bus.kafka.records import TopicFacts
 from algotrade.bus.topics import TOPICS, Topic
 
 

@@ -1,12 +1,16 @@
 """Reads partitions of a cluster as the bus port has it: from any position, and to the end that is known of."""
 
+import contextlib
 from collections import deque
 from collections.abc import Callable
 
-from algotrade.bus.kafka.client import REQUEST_S_MAX, Consumed, Fetcher, Lane
+import msgspec
+
+from algotrade.bus.kafka.client import REQUEST_S_MAX, Fetcher
+from algotrade.bus.kafka.records import Consumed, Lane
 from algotrade.bus.port import BusUnreachable, Message
 from algotrade.bus.rules import check_position
-from algotrade.domain.clock import NANOSECONDS_PER_SECOND, SystemClock
+from algotrade.domain.clock import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND, SystemClock
 
 BUFFER_BYTES_MAX = 8 << 20
 """Of one partition, read but not asked for; then the cluster is not asked for more."""
@@ -14,18 +18,37 @@ BUFFER_BYTES_MAX = 8 << 20
 _LOOK_S = 0.02
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """How far the taker of one partition is behind.
+
+    ``lag_messages``  known of and not taken; markers and void records still to be read count too
+    ``lag_seconds``   age of the oldest of them, 0.0 where there is none. Of one that is still on its way only bounds
+                      are known: it is younger than the one that came before it, and was known of since
+    """
+
+    lag_messages: int
+    lag_seconds: float
+    fetched_messages: int
+    fetched_bytes: int
+
+
 class _Tail:
     """One partition: what came and was not taken, and up to where it was read."""
 
-    __slots__ = ("buffer", "bytes", "epoch", "is_lost", "is_paused", "position", "reached", "taken")
+    __slots__ = ("awaited_ms", "buffer", "bytes", "epoch", "is_lost", "is_paused", "position", "reached", "taken",
+                 "times_ms")
 
-    def __init__(self, position: int, begin: int, epoch: int) -> None:
+    def __init__(self, position: int, begin: int, epoch: int, awaited_ms: int) -> None:
         self.position = position
         """Records before it are looked at for their markers only."""
         self.reached = begin
         self.taken = position
         self.epoch = epoch
         self.buffer: deque[Message] = deque()
+        self.times_ms: deque[int] = deque()
+        """When each message of the buffer was sent."""
+        self.awaited_ms = awaited_ms
+        """What comes next is no older than this, should there be any."""
         self.bytes = 0
         self.is_paused = False
         self.is_lost = False
@@ -54,8 +77,17 @@ class Tails:
 
     def knows_end(self, lane: Lane, end: int) -> None:
         """Note that ``lane`` goes to ``end`` at least: a read before it waits for what is on its way."""
-        if end > self._ends.get(lane, 0):
+        before = self._ends.get(lane, 0)
+        if end > before:
             self._ends[lane] = end
+            tail = self._tails.get(lane)
+            if tail is not None and tail.reached >= before:
+                tail.awaited_ms = self._now_ms()
+
+    def standings(self) -> dict[Lane, Standing]:
+        """Return how far behind each partition's taker is. Called from any thread: it only reads what may move."""
+        now_ms = self._now_ms()
+        return {lane: _standing(tail, self._ends.get(lane, 0), now_ms) for lane, tail in list(self._tails.items())}
 
     def read(self, name: str, lane: Lane, position: int, messages_max: int) -> list[Message]:
         """Return messages from ``position`` on; an empty list only where none is known of."""
@@ -111,7 +143,7 @@ class Tails:
         self.knows_end(lane, high)
         epoch, begin = self._floor(lane, position)
         begin = min(position, max(low, begin))
-        tail = self._tails[lane] = _Tail(position, begin, epoch)
+        tail = self._tails[lane] = _Tail(position, begin, epoch, self._now_ms())
         self._fetcher.assign(lane, begin)
         return tail
 
@@ -119,11 +151,13 @@ class Tails:
         if record.offset < tail.reached:
             return
         tail.reached = record.offset + 1
+        tail.awaited_ms = record.time_ms
         if record.is_marker:
             tail.epoch = max(tail.epoch, record.epoch)
         elif 0 < record.epoch < tail.epoch:
             self.voided += record.offset >= tail.position
         elif record.offset >= tail.position:
+            tail.times_ms.append(record.time_ms)
             tail.buffer.append(Message(record.offset, record.key, record.value))
             tail.bytes += len(record.value)
             if tail.bytes > BUFFER_BYTES_MAX and not tail.is_paused:
@@ -134,9 +168,26 @@ class Tails:
         buffer = tail.buffer
         messages = [buffer.popleft() for _ in range(min(messages_max, len(buffer)))]
         if messages:
+            for _ in messages:
+                tail.times_ms.popleft()
             tail.taken = messages[-1].position + 1
             tail.bytes -= sum(len(message.value) for message in messages)
             if tail.is_paused and tail.bytes < BUFFER_BYTES_MAX // 2:
                 self._fetcher.resume(lane)
                 tail.is_paused = False
         return messages
+
+    def _now_ms(self) -> int:
+        return self._clock.time_ns() // NANOSECONDS_PER_MILLISECOND
+
+
+def _standing(tail: _Tail, end: int, now_ms: int) -> Standing:
+    fetched, unread = len(tail.buffer), max(0, end - tail.reached)
+    oldest_ms = now_ms
+    if fetched:
+        with contextlib.suppress(IndexError):  # The plane has just taken the last one.
+            oldest_ms = tail.times_ms[0]
+    elif unread:
+        oldest_ms = tail.awaited_ms
+    # Clocks of two hosts: what comes from the future is new.
+    return Standing(fetched + unread, max(0, now_ms - oldest_ms) / 1_000, fetched, tail.bytes)
