@@ -60,7 +60,10 @@ class Plane(Protocol):
         ...
 
     def ready(self) -> Mapping[str, bool]:
-        """Return what this plane depends on, and whether it is there; called from another thread."""
+        """Return what this plane depends on beside the bus, and whether it is there; called from another thread.
+
+        Like ``samples`` it only reads: the plane's own thread is the only one that may use its bus.
+        """
         ...
 
 
@@ -103,7 +106,8 @@ def host(plane_name: str, settings: Settings, build: "Builder",
         check_whole(settings)
         plane, bus = build(settings, clock)
         server = TelemetryServer(host=settings.telemetry.host, port=settings.telemetry.port(plane_name),
-                                 ready=plane.ready, samples=lambda: {**bus.samples(), **plane.samples()})
+                                 ready=lambda: {**plane.ready(), "bus": bus.reachable()},
+                                 samples=lambda: {**bus.samples(), **plane.samples()})
         log.info("started", port=server.port, pid=os.getpid())
         try:
             run(plane, bus, stop)

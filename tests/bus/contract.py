@@ -357,6 +357,7 @@ class BusContract:
         with ThreadPoolExecutor(1) as scraper:
             for i in range(50):
                 scraped = scraper.submit(lambda: [bus.samples() for bus in (alpha, beta) for _ in range(20)])
+                assert scraper.submit(alpha.reachable).result()
                 alpha.append("ticks", [message(str(i))])
                 beta.read("ticks", i if i < 2 else beta.bounds("ticks")[0], messages_max=2)
                 scraped.result()

@@ -1,6 +1,7 @@
 """Real Kafka for the tests of this folder, started and stopped by the run. ``make test-kafka`` asks for it."""
 
 import os
+import statistics
 from itertools import count
 from pathlib import Path
 
@@ -31,6 +32,15 @@ def broker():
 
 
 RUNS = count(1)
+
+FIGURES: dict[str, list[float]] = {}
+"""What tests measured, by its name; shown at the end of the run."""
+
+
+def pytest_terminal_summary(terminalreporter):
+    for what, values in FIGURES.items():
+        terminalreporter.write_line(
+            f"{what}: {len(values)} times, median {statistics.median(values):.1f}, most {max(values):.1f}")
 
 
 class KafkaWorld:

@@ -17,7 +17,7 @@ The contract, proven for every body by one test-suite (``tests/bus/contract.py``
 6. ``lead(topic)`` gives a lease with an epoch; what an older epoch appends afterwards raises ``Superseded``. Several
    processes of one plane may stand for the lead (``campaign``); one of them has it, the others follow.
 
-Not thread safe: a plane owns its bus object.
+Not thread safe: a plane owns its bus object. Other threads may only ask for ``samples`` and ``reachable``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -198,8 +198,12 @@ class Bus(Protocol):
     def samples(self) -> Samples:
         """Return the bus's metrics as they are, those that its body has (``telemetry.metrics``, ``algotrade_bus_*``).
 
-        The one method that another thread may call: it only reads, and numbers may move meanwhile.
+        Another thread may call this, and ``reachable``, and nothing else: both only read what may move meanwhile.
         """
+        ...
+
+    def reachable(self) -> bool:
+        """Tell whether what carries the bus is there: always, unless that is elsewhere and has long been silent."""
         ...
 
     def close(self) -> None:

@@ -70,6 +70,7 @@ METRICS: dict[str, Metric] = {m.name: m for m in (
            "Records that wait for delivery: those of appends, and promises (Kafka)", ("of",)),
     Metric("algotrade_bus_void_total", "counter", "records",
            "Records passed over because a newer leader had begun (Kafka)"),
+    Metric("algotrade_bus_silent_seconds", "gauge", "seconds", "Time since the cluster last answered (Kafka)"),
     Metric("algotrade_bus_epoch", "gauge", "epoch", "Epoch under which this plane leads, 0 where it does not"),
     Metric("algotrade_bus_rebalances_total", "counter", "rebalances",
            "Times that the members of this plane's group were dealt anew (Kafka)"),

@@ -59,6 +59,7 @@ class DataPlane:
         self._published_ns = -PUBLISH_NS_MIN
         self._waits = 0
         self._full = 0
+        self._has_readers = False
         self.state = state
         self.done = False
         if state.gate:
@@ -68,7 +69,8 @@ class DataPlane:
 
     def step(self) -> bool:
         """Publish what is due; False while readers are not ready, nothing is due yet, or a topic is full."""
-        progressed = self._readers_ready() and self._advance()
+        self._has_readers = self._readers_ready()
+        progressed = self._has_readers and self._advance()
         self._waits += not progressed
         return progressed
 
@@ -96,7 +98,7 @@ class DataPlane:
 
     def ready(self) -> Mapping[str, bool]:
         """Return whether this plane and what it depends on are there."""
-        return {"feed": True, "bus": True, "readers": self._readers_ready()}
+        return {"feed": True, "readers": self._has_readers}
 
     def _readers_ready(self) -> bool:
         return all(self._bus.promised(ready_name(plane)) > 0 for plane in (STRATEGY_PLANE, ORDER_PLANE))

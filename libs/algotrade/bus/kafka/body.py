@@ -28,6 +28,7 @@ from algotrade.bus.kafka.promises import Promises
 from algotrade.bus.kafka.records import Consumed, Lane, Record
 from algotrade.bus.kafka.retention import Kept
 from algotrade.bus.kafka.tail import Tails
+from algotrade.bus.kafka.watch import UNREACHABLE_S, Watch
 from algotrade.bus.port import BusError, BusUnreachable, Lease, Message, Outgoing, TopicUnknown
 from algotrade.bus.rules import (
     by_partition,
@@ -40,7 +41,7 @@ from algotrade.bus.rules import (
     topic_named,
 )
 from algotrade.bus.topics import DEAD_WRITER, TOPICS, Topic
-from algotrade.domain.clock import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND, SystemClock
+from algotrade.domain.clock import NANOSECONDS_PER_MILLISECOND, SystemClock
 from algotrade.telemetry.metrics import Samples
 
 TELL_AGAIN_NS = 250 * NANOSECONDS_PER_MILLISECOND
@@ -84,6 +85,7 @@ class KafkaBus:
         self._lease: Lease | None = None
         self._commits: dict[tuple[str, int], int] = {}
         self._promises = Promises(writer or "observer")
+        self._watch = Watch(lambda: self._admin.answers(whole_name(address.run, PROMISES)), self._clock)
         self._told_ns = 0
         self._closed = False
         self._hear_promises()
@@ -236,7 +238,12 @@ class KafkaBus:
         """Return what this bus counted, as it is."""
         return self.meter.samples(
             standings=self._tails.standings(), labels=self._labels, inputs=self._inputs, voided=self._tails.voided,
+            silent_s=self._watch.silent_s,
             waiting={"records": self._appender.waiting, "promises": self._teller.waiting})
+
+    def reachable(self) -> bool:
+        """Tell whether the cluster has answered, and what is being appended has gone through, in ``UNREACHABLE_S``."""
+        return self._watch.silent_s < UNREACHABLE_S and self.meter.appending_s(self._clock) < UNREACHABLE_S
 
     def close(self) -> None:
         """Leave the cluster; a second call does nothing."""
@@ -245,6 +252,7 @@ class KafkaBus:
         self._closed = True
         if self._seats is not None:
             self._seats.close()
+        self._watch.close()
         self._teller.close()
         self._appender.close()
         if self._fence is not None:
@@ -279,10 +287,8 @@ class KafkaBus:
         return records
 
     def _send(self, records: Sequence[tuple[Lane, Record]]) -> list[int]:
-        began_ns = self._clock.monotonic_ns()
-        offsets = self._appender.append(records)
-        self.meter.append_latency.observe((self._clock.monotonic_ns() - began_ns) / NANOSECONDS_PER_SECOND)
-        return offsets
+        with self.meter.appending(self._clock):
+            return self._appender.append(records)
 
     def _note(self, lane: Lane, offset: int, record: Record) -> None:
         self._tails.knows_end(lane, offset + 1)

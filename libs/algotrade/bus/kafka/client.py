@@ -326,6 +326,16 @@ class Administrator:
         (part,) = answer.topic_partitions
         return max(0, int(part.offset))
 
+    def answers(self, topic: str) -> bool:
+        """Tell whether a broker answers within ``LOOK_S_MAX`` a question about ``topic``; for any thread."""
+        try:
+            self._admin.list_topics(topic, timeout=LOOK_S_MAX)
+        except KafkaException:
+            return False
+        finally:
+            self._admin.poll(0)
+        return True
+
     def _note(self, error: KafkaError) -> None:
         if error.code() in _FORBIDDEN:
             self._denied = error
