@@ -1,8 +1,8 @@
 """Reads a run's topics from their beginning and its files, and shares no code with what wrote them.
 
 The rules that it holds the run to are those that the system promises: an intent exists once; it is placed at most once,
-and only while it is valid; what the broker has heard is what the journal says, in its order; every fill is reported once;
-positions are what the fills add up to; and nothing ends in the dark: each order that was placed is answered for.
+and only while it is valid; what the broker has heard is what the journal says, in its order; every fill is reported
+once; positions are what the fills add up to; and nothing ends in the dark: each intent was answered.
 """
 
 import csv
@@ -86,7 +86,7 @@ def check_intents(intents, journal):
 
 
 def check_broker(journal, out):
-    """What the broker has heard is the journal, each command once; without a broker of its own nobody wrote that down."""
+    """What the broker has heard is the journal, each command once; a broker inside the order plane writes no list."""
     heard_file = out / "logs" / "broker.orders"
     if not heard_file.exists():
         return

@@ -9,6 +9,7 @@ import pytest
 
 from algotrade.bus.kafka import KafkaAccess, KafkaAddress, KafkaBus, create_topics
 from tests.bus.worlds import SMALL
+from tests.kafka.figures import FIGURES
 from tools.kafka.cluster import missing_tools, running
 
 
@@ -32,9 +33,6 @@ def broker():
 
 
 RUNS = count(1)
-
-FIGURES: dict[str, list[float]] = {}
-"""What tests measured, by its name; shown at the end of the run."""
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -12,7 +12,7 @@ import pytest
 from algotrade.bus.topics import ORDER_PLANE, STRATEGY_PLANE
 from tests.integration.runs import Started
 from tests.kafka.checker import check_run
-from tests.kafka.conftest import FIGURES
+from tests.kafka.figures import measured
 from tests.torture.conftest import busy, ticks, undisturbed  # noqa: F401 -- fixtures
 from tests.torture.drills import RESULTS
 
@@ -98,7 +98,7 @@ def test_a_standby_takes_over_from_a_leader_that_was_killed(plane, drill, starte
         leader.kill()
         led = group.wait_for(lambda: group.replaced(plane, epoch), "another led")  # noqa: B023 -- called at once
         ready_s = (led - killed).total_seconds()
-        FIGURES.setdefault(f"take-over of the {plane}, killed, to ready, s", []).append(ready_s)
+        measured(f"take-over of the {plane}, killed, to ready, s", ready_s)
         assert ready_s <= READY_S_MAX
     group.end(undisturbed, bus)
 
