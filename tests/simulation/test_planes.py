@@ -9,10 +9,8 @@ import pytest
 from algotrade.bus import (
     BusError,
     Faults,
-    MarketWriter,
     MemoryBus,
     Schema,
-    Snapshots,
     Superseded,
     TopicReader,
     values_of,
@@ -25,8 +23,8 @@ from algotrade.feeds import Pace, QualityGate
 from algotrade.matching import VenueModel
 from algotrade.risk import Limits
 from algotrade.strategy import PythonRunner
-from algotrade_runners.data_plane.build import SNAPSHOTS_TOPIC
-from algotrade_runners.data_plane.plane import DataPlane, DataState
+from algotrade_runners.data_plane.build import begin
+from algotrade_runners.data_plane.plane import DataPlane
 from algotrade_runners.order_plane.build import build_order_plane
 from algotrade_runners.order_plane.plane import JOURNAL_TOPIC
 from algotrade_runners.settings import (
@@ -88,15 +86,13 @@ class World:
         return plane
 
     def _data_plane(self, bus) -> DataPlane:
-        snapshots = Snapshots(bus, SNAPSHOTS_TOPIC, DATA_PLANE)
-        body = snapshots.load()
-        state = DataState() if body is None else msgspec.msgpack.decode(body, type=DataState)
-        # Cut otherwise after each restart: how a run is cut changes nothing.
-        pieces = cut(self.run, np.random.default_rng(self.seed + state.read.last_sequence))
+        def feed(_settings, after_sequence):
+            # Cut otherwise after each restart: how a run is cut changes nothing.
+            return ListFeed(cut(self.run, np.random.default_rng(self.seed + after_sequence)), after_sequence)
+
         return DataPlane(
-            bus=bus, writer=MarketWriter(bus), snapshots=snapshots, feed=ListFeed(pieces, state.read.last_sequence),
-            gate=QualityGate(self.settings.universe(), self.settings.quality, {}), pace=Pace(None, SystemClock()),
-            clock=SystemClock(), records_between=23, state=state)
+            bus=bus, begin=lambda shards: begin(self.settings, bus, shards, feed), pace=Pace(None, SystemClock()),
+            clock=SystemClock(), records_between=23)
 
     def go(self, schedule: np.random.Generator, kill: float) -> None:
         """Step planes in random order; a plane that fails or is killed is built again."""

@@ -221,6 +221,10 @@ class LocalBus:
             self._leases[topic] = self.lead(topic)
         return self._leases[topic]
 
+    def shares(self, topic: str) -> frozenset[int]:
+        """Return all partitions."""
+        return frozenset(range(self.partitions(topic)))
+
     def topics(self) -> Iterable[str]:
         """Return the topics' names."""
         return tuple(self._table)

@@ -5,7 +5,7 @@ ones too: every record with sequence <= n of this partition has been appended. A
 partitions can put the run together again (``market_reader``) without waiting for a record that may never come.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -52,13 +52,14 @@ class Lane(msgspec.Struct, frozen=True, order=True):
         return promise_name(self.topic, self.partition)
 
 
-def market_lanes(bus: Bus) -> list[Lane]:
-    """Return every partition of the three market topics."""
-    return [Lane(kind, p) for kind, topic in MARKET_TOPICS.items() for p in range(bus.partitions(topic))]
+def market_lanes(bus: Bus, shards: Collection[int] | None = None) -> list[Lane]:
+    """Return the partitions of the three market topics, of some shards or of all."""
+    return [Lane(kind, p) for kind, topic in MARKET_TOPICS.items() for p in range(bus.partitions(topic))
+            if shards is None or p in shards]
 
 
 class MarketWriter:
-    """The one writer of the market topics.
+    """The one writer of the market topics, or of some ``shards`` of them; it passes over what belongs to others.
 
     At the start it looks up the last sequence in each topic partition, and never publishes at or below it: a data plane
     that was killed repeats from its snapshot, and what is in the log already stays as it is. For the same reason
@@ -67,11 +68,11 @@ class MarketWriter:
     ``repeated``  records that were not published because their partition has them already
     """
 
-    def __init__(self, bus: Bus, *, records_max: int = RECORDS_MAX) -> None:
+    def __init__(self, bus: Bus, *, records_max: int = RECORDS_MAX, shards: Collection[int] | None = None) -> None:
         assert records_max > 0, f"records_max is {records_max}"
         self._bus = bus
         self._records_max = records_max
-        self._last = {lane: last_sequence(bus, lane.topic, lane.partition) for lane in market_lanes(bus)}
+        self._last = {lane: last_sequence(bus, lane.topic, lane.partition) for lane in market_lanes(bus, shards)}
         self._last_quarantined = last_sequence(bus, MARKET_QUARANTINE, 0)
         self._partitions = {kind: _PartitionTable(bus, topic) for kind, topic in MARKET_TOPICS.items()}
         self._promised = PROMISE_NONE
@@ -134,6 +135,8 @@ class MarketWriter:
         assert rises(array["sequence"]), f"sequences of {kind.name} do not rise"
         for partition, rows in self._partitions[kind].split(array):
             lane = Lane(kind, partition)
+            if lane not in self._last:
+                continue
             fresh = above(rows, self._last[lane])
             self.repeated += len(rows) - len(fresh)
             for piece in self._pieces(fresh):

@@ -310,6 +310,10 @@ class MemoryClient:
             lease = self._leases[topic] = self.lead(topic)
         return lease
 
+    def shares(self, topic: str) -> frozenset[int]:
+        """Return all partitions."""
+        return frozenset(range(self.partitions(topic)))
+
     def topics(self) -> Iterable[str]:
         """Return the topics' names."""
         return tuple(self._shared.table)

@@ -191,6 +191,14 @@ class Bus(Protocol):
         """
         ...
 
+    def shares(self, topic: str) -> frozenset[int]:
+        """Return the partitions of ``topic`` that are this process's to write now; asked like ``campaign``.
+
+        Several processes of one plane share its shards out among themselves; where there is no group for that, one
+        process has them all. A shard that is gone may be another's already.
+        """
+        ...
+
     def topics(self) -> Iterable[str]:
         """Return the names of the topics this bus knows, in the table's order."""
         ...

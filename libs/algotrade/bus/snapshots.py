@@ -6,6 +6,7 @@ is committed for retention are therefore always the positions of the older of th
 """
 
 import hashlib
+import itertools
 from collections.abc import Mapping
 
 import msgspec
@@ -44,17 +45,19 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshots:
-    """Writes and finds the snapshots of the plane ``group`` on ``topic``.
+    """Writes and finds the snapshots of the plane ``group``, or of a ``shard`` of it, on ``topic``.
 
     ``saved``       snapshots written by this object
     ``body_bytes``  size of the newest one, 0 before there is any
     ``dead``        undecodable chunks met, by reason; they went to the dead-letter topic
     """
 
-    def __init__(self, bus: Bus, topic: str, group: str) -> None:
+    def __init__(self, bus: Bus, topic: str, group: str, shard: int = 0) -> None:
         self._bus = bus
         self._topic = topic
         self._group = group
+        self._shard = shard
+        self._key = _key_of(bus, topic, group, shard)
         self._kept: list[_Found] | None = None
         self.saved = 0
         self.body_bytes = 0
@@ -91,21 +94,21 @@ class Snapshots:
         rows = tuple((topic, partition, position) for (topic, partition), position in sorted(positions.items()))
         chunks = _chunks(number, body, rows)
         written = self._bus.append(self._topic, [
-            Outgoing(self._group.encode(), encode_value(Schema.SNAPSHOT, chunk)) for chunk in chunks
+            Outgoing(self._key, encode_value(Schema.SNAPSHOT, chunk)) for chunk in chunks
         ], lease=lease)
         newest = _Found(number=number, position=written[0], positions=rows, body=b"")
         self._kept = [*self._kept, newest][-SNAPSHOTS_KEPT:]
         if len(self._kept) == SNAPSHOTS_KEPT:
             oldest = self._kept[0]
             self._bus.commit(self._group, {(topic, partition): at for topic, partition, at in oldest.positions})
-            self._bus.trim(self._topic, oldest.position)
+            self._bus.trim(self._topic, oldest.position, self._shard)
         self.saved += 1
         self.body_bytes = len(body)
 
     def _find(self) -> list[_Found]:
         """Return the complete snapshots in the log, oldest first, at most ``SNAPSHOTS_KEPT``."""
         reader = TopicReader(self._bus, self._topic, values_of(Schema.SNAPSHOT, _Chunk), group=self._group,
-                             position=self._bus.bounds(self._topic)[0])
+                             position=self._bus.bounds(self._topic, self._shard)[0], partition=self._shard)
         parts: dict[tuple[int, bytes], dict[int, Received[_Chunk]]] = {}
         while received := reader.read(MESSAGES_PER_READ_MAX):
             for one in received:
@@ -115,6 +118,12 @@ class Snapshots:
         newest_first = sorted(parts.values(), key=lambda chunks: max(c.position for c in chunks.values()), reverse=True)
         complete = (found for chunks in newest_first if (found := _joined(chunks)) is not None)
         return [found for found, _ in zip(complete, range(SNAPSHOTS_KEPT), strict=False)][::-1]
+
+
+def _key_of(bus: Bus, topic: str, group: str, shard: int) -> bytes:
+    """Return a key of the shard's own partition: the plane's name, numbered where that one lies elsewhere."""
+    keys = (f"{group}{number or ''}".encode() for number in itertools.count())
+    return next(key for key in keys if bus.partition_for(topic, key) == shard)
 
 
 def _chunks(number: int, body: bytes, positions: tuple[tuple[str, int, int], ...]) -> list[_Chunk]:

@@ -1,5 +1,7 @@
 """Every topic of the system: one row each, for every body of the bus."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 DATA_PLANE = "data-plane"
@@ -27,6 +29,8 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     ``retention_bytes_max``  the most that is kept
     ``durable``              flushed to the disk before ``append`` returns (power loss); else it survives kill -9 only
     ``compacted``            its writer trims it: only the newest complete entry matters
+    ``sharded``              a run may spread it over shards: a partition for each, written by the process that has the
+                             shard. An instrument's shard is the partition of its key, the same on all such topics
     """
 
     name: str
@@ -37,18 +41,20 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     retention_bytes_max: int = 1024 * _MIB
     durable: bool = True
     compacted: bool = False
+    sharded: bool = False
 
 
 def _market(name: str) -> Topic:
     # Rebuilt from its source after power loss, so not flushed; bounded, so that a year of ticks needs no year of disk.
     return Topic(name=name, writer=DATA_PLANE, readers=(STRATEGY_PLANE, ORDER_PLANE),
-                 retention_bytes_max=256 * _MIB, durable=False)
+                 retention_bytes_max=256 * _MIB, durable=False, sharded=True)
 
 
 def _snapshots(plane: str) -> Topic:
     # Flushed, although an older snapshot is as true as a newer one: commits follow a snapshot, and they let its inputs
     # be deleted. After power loss the snapshot must not be older than the commits, or it could not go on from anywhere.
-    return Topic(name=f"snapshots.{plane}", writer=plane, key="plane", retention_bytes_max=256 * _MIB, compacted=True)
+    return Topic(name=f"snapshots.{plane}", writer=plane, key="plane", retention_bytes_max=256 * _MIB, compacted=True,
+                 sharded=plane != ORDER_PLANE)
 
 
 _TABLE = (
@@ -57,7 +63,7 @@ _TABLE = (
     _market(MARKET_BARS),
     # What the quality gate kept back: for people, so no plane's commit holds it, and the oldest goes first.
     Topic(name=MARKET_QUARANTINE, writer=DATA_PLANE, retention_bytes_max=64 * _MIB, durable=False),
-    Topic(name="orders.intents", writer=STRATEGY_PLANE, readers=(ORDER_PLANE,)),
+    Topic(name="orders.intents", writer=STRATEGY_PLANE, readers=(ORDER_PLANE,), sharded=True),
     Topic(name="orders.journal", writer=ORDER_PLANE, readers=(ORDER_PLANE,)),
     Topic(name="orders.reports", writer=ORDER_PLANE, readers=(STRATEGY_PLANE,)),
     *(_snapshots(plane) for plane in PLANES),
@@ -67,6 +73,17 @@ _TABLE = (
 def dead_letter_topic(topic: Topic) -> Topic:
     """Return the topic that takes what could not be decoded from ``topic``."""
     return Topic(name=topic.name + DEAD_SUFFIX, writer=DEAD_WRITER, key=topic.key, retention_bytes_max=64 * _MIB)
+
+
+SHARDS_MAX = 64
+"""Each shard costs partitions, a snapshot and promises: far more instruments fit into one before more of them pay."""
+
+
+def with_shards(table: Mapping[str, Topic], shards: int) -> dict[str, Topic]:
+    """Return ``table`` for a run of so many shards; each keeps as much as a topic of one shard would."""
+    assert 1 <= shards <= SHARDS_MAX, f"{shards} shards; allowed: 1 to {SHARDS_MAX}"
+    return {name: msgspec.structs.replace(row, partitions=shards, retention_bytes_max=row.retention_bytes_max * shards)
+            if row.sharded and shards > 1 else row for name, row in table.items()}
 
 
 TOPICS: dict[str, Topic] = {t.name: t for t in (*_TABLE, *(dead_letter_topic(t) for t in _TABLE))}

@@ -1,5 +1,6 @@
 """Builds the data plane from settings, on a bus that is already open."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -8,8 +9,8 @@ from algotrade.bus import Bus, MarketWriter, Snapshots
 from algotrade.bus.topics import DATA_PLANE
 from algotrade.domain import Clock
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
-from algotrade.feeds import Pace, QualityGate, ReplayFeed
-from algotrade_runners.data_plane.plane import DataPlane, DataState
+from algotrade.feeds import Feed, Pace, QualityGate, ReplayFeed
+from algotrade_runners.data_plane.plane import Begun, DataPlane, DataState
 from algotrade_runners.settings import Settings
 
 SNAPSHOTS_TOPIC = f"snapshots.{DATA_PLANE}"
@@ -28,13 +29,19 @@ def build_gate(settings: Settings) -> QualityGate:
     return QualityGate(settings.universe(), settings.quality, settings.sessions())
 
 
+def begin(settings: Settings, bus: Bus, shards: frozenset[int],
+          open_feed: Callable[[Settings, int], Feed] = build_feed) -> Begun:
+    """Return what goes on with ``shards``, from the newest snapshot of the one that is furthest behind."""
+    snapshots = tuple(Snapshots(bus, SNAPSHOTS_TOPIC, DATA_PLANE, shard) for shard in sorted(shards))
+    bodies = [one.load() for one in snapshots]
+    states = [DataState() if body is None else msgspec.msgpack.decode(body, type=DataState) for body in bodies]
+    state = min(states, key=lambda state: state.read.last_sequence, default=DataState())
+    return Begun(state, open_feed(settings, state.read.last_sequence), build_gate(settings),
+                 MarketWriter(bus, shards=shards), snapshots)
+
+
 def build_data_plane(settings: Settings, bus: Bus, clock: Clock) -> DataPlane:
-    """Return the data plane, restored from its newest snapshot where there is one."""
-    snapshots = Snapshots(bus, SNAPSHOTS_TOPIC, DATA_PLANE)
-    body = snapshots.load()
-    state = DataState() if body is None else msgspec.msgpack.decode(body, type=DataState)
+    """Return the data plane, restored from its newest snapshots where there are any."""
     return DataPlane(
-        bus=bus, snapshots=snapshots, writer=MarketWriter(bus), clock=clock, state=state,
-        feed=build_feed(settings, state.read.last_sequence), gate=build_gate(settings),
-        pace=Pace(settings.feed.speed or None, clock), records_between=settings.snapshots.records_between,
-    )
+        bus=bus, begin=lambda shards: begin(settings, bus, shards), clock=clock,
+        pace=Pace(settings.feed.speed or None, clock), records_between=settings.snapshots.records_between)

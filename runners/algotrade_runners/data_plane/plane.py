@@ -1,14 +1,15 @@
 """Feed -> quality gate -> bus, one batch per step."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from algotrade.bus import Bus, MarketWriter, Snapshots, TopicFull
-from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, STRATEGY_PLANE
+from algotrade.bus.topics import DATA_PLANE, MARKET_QUOTES, ORDER_PLANE, STRATEGY_PLANE
 from algotrade.domain import Clock, Kind, MarketBatch
 from algotrade.domain.clock import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND
 from algotrade.feeds import Feed, Pace, QualityGate, Verdict
+from algotrade.telemetry import get_log
 from algotrade.telemetry.metrics import Samples
 from algotrade_runners.host import WAIT_S
 from algotrade_runners.replay_time import handled_name, ready_name
@@ -18,6 +19,10 @@ PUBLISH_NS_MIN = 2 * NANOSECONDS_PER_MILLISECOND
 """Shortest time between two batches of a paced replay. Records that wait so long for others to travel with are there
 earlier than if each went at once, for every message costs three processes a wake-up. At 20,000 quotes a second on two
 cores, quote to order accepted takes 4.6, 4.0 and 4.2 ms at the median with 1, 2 and 3 ms here (``make bench``)."""
+
+
+QUARANTINE_SHARD = 0
+"""Who has it writes what the gate kept back, for all instruments."""
 
 
 class DataState(msgspec.Struct, kw_only=True):
@@ -35,42 +40,52 @@ class DataState(msgspec.Struct, kw_only=True):
     """Monotonic clock at this process's first read."""
 
 
+class Begun(msgspec.Struct, frozen=True):
+    """What a plane needs to go on with some shards, from the earliest place at which one of them stands."""
+
+    state: DataState
+    feed: Feed
+    gate: QualityGate
+    writer: MarketWriter
+    snapshots: tuple[Snapshots, ...]
+    """One for each shard: whoever has it next begins there."""
+
+
 class DataPlane:
     """Publishes the feed's records in order, each once; what the gate keeps back goes to its own topic, counted.
 
     It begins once both readers have said that they are ready, so that none of the measured time is their start.
+
+    Several processes may share the instruments out among themselves. Each reads the whole feed, and so numbers and
+    judges it alike, and publishes what belongs to its shards. One that gets a shard goes back to where that one stands
+    in the log: what is there already is not published again, and nothing between is missed.
+
+    ``begin``  opens everything for the shards it is given
     """
 
     name = DATA_PLANE
 
-    def __init__(self, *, bus: Bus, writer: MarketWriter, snapshots: Snapshots, feed: Feed, gate: QualityGate,
-                 pace: Pace, clock: Clock, records_between: int, state: DataState) -> None:
+    def __init__(self, *, bus: Bus, begin: Callable[[frozenset[int]], Begun], pace: Pace, clock: Clock,
+                 records_between: int) -> None:
         self._bus = bus
-        self._writer = writer
-        self._snapshots = snapshots
-        self._feed = feed
-        self._gate = gate
+        self._begin = begin
         self._pace = pace
         self._clock = clock
         self._records_between = records_between
-        self._unpaced: MarketBatch | None = None
-        self._unsent: tuple[MarketBatch, Verdict] | None = None
-        self._saved_at = state.read.records
         self._published_ns = -PUBLISH_NS_MIN
         self._waits = 0
         self._full = 0
         self._has_readers = False
-        self.state = state
         self.done = False
-        if state.gate:
-            gate.restore(state.gate)
-        state.started_ns = 0
         self.wait_s = WAIT_S
+        self._shards = bus.shares(MARKET_QUOTES)
+        self._go_on_with(begin(self._shards))
 
     def step(self) -> bool:
         """Publish what is due; False while readers are not ready, nothing is due yet, or a topic is full."""
+        self._follow_shards()
         self._has_readers = self._readers_ready()
-        progressed = self._has_readers and self._advance()
+        progressed = bool(self._shards) and self._has_readers and self._advance()
         self._waits += not progressed
         return progressed
 
@@ -91,7 +106,8 @@ class DataPlane:
                 (kind.name.lower(), str(flag.name).lower()): float(count)
                 for (kind, flag), count in self._gate.counts().items()},
             "algotrade_event_time_seconds": self.state.read.last_time_ns / 1e9,
-            "algotrade_snapshots_total": self._snapshots.saved,
+            "algotrade_snapshots_total": sum(one.saved for one in self._snapshots),
+            "algotrade_shards": len(self._shards),
             "algotrade_bus_waits_total": self._waits,
             "algotrade_topic_full_total": self._full,
         }
@@ -99,6 +115,28 @@ class DataPlane:
     def ready(self) -> Mapping[str, bool]:
         """Return whether this plane and what it depends on are there."""
         return {"feed": True, "readers": self._has_readers}
+
+    def _follow_shards(self) -> None:
+        """Begin anew with a shard that was another's; give up at once what is no longer ours."""
+        shards = self._bus.shares(MARKET_QUOTES)
+        if shards == self._shards:
+            return
+        before, self._shards = self._shards, shards
+        came_to = self.state.read.last_sequence
+        self._feed.close()
+        self._go_on_with(self._begin(shards))
+        get_log().info("shards", held=sorted(shards), gained=sorted(shards - before), lost=sorted(before - shards),
+                       came_to=came_to, goes_on_behind=self.state.read.last_sequence)
+
+    def _go_on_with(self, begun: Begun) -> None:
+        self.state, self._feed, self._gate = begun.state, begun.feed, begun.gate
+        self._writer, self._snapshots = begun.writer, begun.snapshots
+        self._unpaced: MarketBatch | None = None
+        self._unsent: tuple[MarketBatch, Verdict] | None = None
+        self._saved_at = self.state.read.records
+        if self.state.gate:
+            self._gate.restore(self.state.gate)
+        self.state.started_ns = 0
 
     def _readers_ready(self) -> bool:
         return all(self._bus.promised(ready_name(plane)) > 0 for plane in (STRATEGY_PLANE, ORDER_PLANE))
@@ -139,7 +177,8 @@ class DataPlane:
         now_ns = self._clock.time_ns()
         through = last_sequence(due)
         try:
-            self._writer.quarantine(verdict.quarantined, origin_time_ns=now_ns)
+            if QUARANTINE_SHARD in self._shards:
+                self._writer.quarantine(verdict.quarantined, origin_time_ns=now_ns)
             self._writer.publish(verdict.passed, through=through, origin_time_ns=now_ns)
         except TopicFull:
             self._full += 1
@@ -159,5 +198,6 @@ class DataPlane:
         self.state.quality = {
             f"{kind.name.lower()} {str(flag.name).lower()}": count
             for (kind, flag), count in self._gate.counts().items()}
-        self._snapshots.save(msgspec.msgpack.encode(self.state), {})
+        for snapshots in self._snapshots:
+            snapshots.save(msgspec.msgpack.encode(self.state), {})
         self._saved_at = self.state.read.records

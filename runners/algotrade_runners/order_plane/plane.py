@@ -173,6 +173,7 @@ class OrderPlane:
                 (reason,): count for dead in (self._market.dead, self._intents.dead) for reason, count in dead.items()},
             "algotrade_snapshots_total": self._snapshots.saved,
             "algotrade_bus_waits_total": self._waits,
+            "algotrade_leads": float(self._leadership.leads),
         }
 
     def ready(self) -> Mapping[str, bool]:

@@ -7,7 +7,7 @@ import msgspec
 from algotrade.bus.kafka.access import KafkaAccess, KafkaAddress
 from algotrade.bus.kafka.client import Administrator
 from algotrade.bus.kafka.cluster import run_of
-from algotrade.bus.kafka.names import PROMISES, leader_topic, whole_name
+from algotrade.bus.kafka.names import INSTRUMENTS, PROMISES, leader_topic, whole_name
 from algotrade.bus.kafka.records import Grant
 from algotrade.bus.topics import DEAD_WRITER, PLANES, TOPICS, Topic
 
@@ -45,6 +45,8 @@ def _rows(plane: str, table: Mapping[str, Topic]) -> Iterator[tuple[str, str, tu
         yield "topic", leader_topic(other), own[:2] + own[3:] if other == plane else seen
         yield "group", other, seen if other == plane else ("DESCRIBE",)
     yield "group", f"{plane}.candidates", seen
+    yield "group", f"{plane}.shards", seen
+    yield "topic", INSTRUMENTS, seen
     yield "group", "observer", seen
 
 

@@ -20,10 +20,19 @@ from algotrade.bus.kafka.client import (
     Seats,
     Teller,
 )
+from algotrade.bus.kafka.cluster import shards_there
 from algotrade.bus.kafka.epochs import LeaderLog, installed
 from algotrade.bus.kafka.fence import Fence
 from algotrade.bus.kafka.meter import Meter
-from algotrade.bus.kafka.names import PROMISES, candidates_group, group_name, leader_topic, whole_name
+from algotrade.bus.kafka.names import (
+    INSTRUMENTS,
+    PROMISES,
+    candidates_group,
+    group_name,
+    leader_topic,
+    shards_group,
+    whole_name,
+)
 from algotrade.bus.kafka.promises import Promises
 from algotrade.bus.kafka.records import Consumed, Lane, Record
 from algotrade.bus.kafka.retention import Kept
@@ -40,7 +49,7 @@ from algotrade.bus.rules import (
     size_bytes,
     topic_named,
 )
-from algotrade.bus.topics import DEAD_WRITER, TOPICS, Topic
+from algotrade.bus.topics import DEAD_WRITER, TOPICS, Topic, with_shards
 from algotrade.domain.clock import NANOSECONDS_PER_MILLISECOND, SystemClock
 from algotrade.telemetry.metrics import Samples
 
@@ -64,14 +73,14 @@ class KafkaBus:
     def __init__(self, address: KafkaAddress, access: KafkaAccess, writer: str | None,
                  topics: Mapping[str, Topic] = TOPICS) -> None:
         self._address, self._access, self._writer = address, access, writer
-        self._table = dict(topics)
+        self._admin = Administrator(address, access)
+        self._table = with_shards(topics, shards_there(address.run, self._admin.topics()) or 1)
         self._lanes = {(row.name, p): (whole_name(address.run, row.name), p)
-                       for row in topics.values() for p in range(row.partitions)}
+                       for row in self._table.values() for p in range(row.partitions)}
         self._labels = {lane: (topic, str(p)) for (topic, p), lane in self._lanes.items()}
         self._inputs = {lane for (topic, _), lane in self._lanes.items() if topics[topic].writer != writer}
         self._clock = SystemClock()
         self.meter = Meter()
-        self._admin = Administrator(address, access)
         self._check_topics()
         self._appender = Appender(address, access, self.meter.error)
         self._teller = Teller(address, access, self.meter.error)
@@ -82,6 +91,7 @@ class KafkaBus:
         self._leader_logs: dict[str, LeaderLog] = {}
         self._fence: Fence | None = None
         self._seats: Seats | None = None
+        self._shards: Seats | None = None
         self._lease: Lease | None = None
         self._commits: dict[tuple[str, int], int] = {}
         self._promises = Promises(writer or "observer")
@@ -230,6 +240,18 @@ class KafkaBus:
             self._lease = self.lead(topic)
         return self._lease
 
+    def shares(self, topic: str) -> frozenset[int]:
+        """Return the shards that the group of this plane's processes gives to this one."""
+        row = topic_named(self._table, topic)
+        check_writer(row, self._writer)
+        assert row.sharded, f"{topic} is not sharded"
+        if self._shards is None:
+            self._shards = Seats(self._address, self._access, shards_group(self._address.run, row.writer),
+                                 whole_name(self._address.run, INSTRUMENTS), self.meter.error)
+        held = self._shards.look()
+        self.meter.rebalances = self._shards.rebalances
+        return held
+
     def topics(self) -> Iterable[str]:
         """Return the topics' names."""
         return tuple(self._table)
@@ -250,8 +272,9 @@ class KafkaBus:
         if self._closed:
             return
         self._closed = True
-        if self._seats is not None:
-            self._seats.close()
+        for seats in (self._seats, self._shards):
+            if seats is not None:
+                seats.close()
         self._watch.close()
         self._teller.close()
         self._appender.close()

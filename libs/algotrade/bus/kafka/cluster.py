@@ -4,19 +4,32 @@ from collections.abc import Mapping
 
 from algotrade.bus.kafka.access import KafkaAccess, KafkaAddress
 from algotrade.bus.kafka.client import Administrator, Fetcher
-from algotrade.bus.kafka.names import PROMISES, cluster_topics, whole_name
+from algotrade.bus.kafka.names import INSTRUMENTS, PROMISES, cluster_topics, whole_name
 from algotrade.bus.port import BusError
-from algotrade.bus.topics import TOPICS, Topic
+from algotrade.bus.topics import TOPICS, Topic, with_shards
 
 
-def create_topics(address: KafkaAddress, access: KafkaAccess, table: Mapping[str, Topic] = TOPICS) -> list[str]:
-    """Make the topics of ``address.run`` that are missing; return their names on the cluster. Idempotent."""
+def create_topics(address: KafkaAddress, access: KafkaAccess, table: Mapping[str, Topic] = TOPICS,
+                  shards: int | None = None) -> list[str]:
+    """Make the topics of ``address.run`` that are missing; return their names on the cluster. Idempotent.
+
+    ``shards``  of a new run, 1 by default; those of a run that is there stay as they are, and another number raises
+                ``BusError``
+    """
     admin = Administrator(address, access)
-    wanted = cluster_topics(run_of(address), table, admin.brokers())
     there = admin.topics()
+    found = shards_there(run_of(address), there)
+    if shards is not None and found is not None and shards != found:
+        raise BusError(f"run {address.run!r} has {found} shards; allowed: {found}, or a new run")
+    wanted = cluster_topics(run_of(address), with_shards(table, found or shards or 1), admin.brokers())
     made = admin.create([(t.name, t.partitions, t.replication, t.config) for t in wanted if t.name not in there])
     admin.topics_with({t.name: t.partitions for t in wanted})
     return made
+
+
+def shards_there(run: str, there: Mapping[str, int]) -> int | None:
+    """Return how many shards ``run`` has on a cluster with the topics ``there``, None where it has none yet."""
+    return there.get(whole_name(run, INSTRUMENTS))
 
 
 def has_topics(address: KafkaAddress, access: KafkaAccess) -> bool:

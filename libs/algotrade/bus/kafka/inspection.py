@@ -6,10 +6,10 @@ import msgspec
 
 from algotrade.bus.kafka.access import KafkaAccess, KafkaAddress
 from algotrade.bus.kafka.client import Administrator
-from algotrade.bus.kafka.cluster import run_of
+from algotrade.bus.kafka.cluster import run_of, shards_there
 from algotrade.bus.kafka.names import MIN_ISR, REPLICATION, ClusterTopic, cluster_topics
 from algotrade.bus.kafka.records import TopicFacts
-from algotrade.bus.topics import TOPICS, Topic
+from algotrade.bus.topics import TOPICS, Topic, with_shards
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -35,7 +35,8 @@ def inspect_cluster(address: KafkaAddress, access: KafkaAccess, table: Mapping[s
     admin = Administrator(address, access)
     brokers = admin.broker_configs()
     # Three brokers are what live trading needs; a smaller cluster is told so by its topics' replication.
-    wanted = {topic.name: topic for topic in cluster_topics(run_of(address), table, REPLICATION)}
+    shards = shards_there(run_of(address), admin.topics()) or 1
+    wanted = {topic.name: topic for topic in cluster_topics(run_of(address), with_shards(table, shards), REPLICATION)}
     described = admin.described(list(wanted))
     there = {name: described.get(name) for name in wanted}
     findings = [finding for number, config in sorted(brokers.items()) for finding in _of_broker(number, config)]

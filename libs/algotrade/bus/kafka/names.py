@@ -9,6 +9,9 @@ from algotrade.bus.topics import DEAD_WRITER, Topic
 
 PROMISES = "promises"
 LEADER_PREFIX = "leader."
+INSTRUMENTS = "instruments"
+"""Empty: a group deals out its partitions, which stand for the shards of a run."""
+
 
 _SEGMENT_BYTES_MIN = 1 << 20
 _SEGMENT_BYTES_MAX = 256 << 20
@@ -32,6 +35,11 @@ class ClusterTopic(msgspec.Struct, frozen=True):
 def whole_name(run: str, topic: str) -> str:
     """Return the name on the cluster of ``topic`` of ``run``."""
     return f"{run}.{topic}"
+
+
+def shards_group(run: str, writer: str) -> str:
+    """Return the group whose members share the shards of ``writer`` out among themselves."""
+    return whole_name(run, f"{writer}.shards")
 
 
 def candidates_group(run: str, writer: str) -> str:
@@ -63,6 +71,8 @@ def cluster_topics(run: str, table: Mapping[str, Topic], brokers: int) -> list[C
     writers = dict.fromkeys(row.writer for row in table.values() if row.writer != DEAD_WRITER)
     topics += [ClusterTopic(whole_name(run, leader_topic(writer)), 1, replication, safe | {"retention.bytes": "-1"})
                for writer in writers]
+    shards = max((row.partitions for row in table.values() if row.sharded), default=1)
+    topics.append(ClusterTopic(whole_name(run, INSTRUMENTS), shards, replication, safe | {"retention.bytes": "-1"}))
     topics.append(ClusterTopic(whole_name(run, PROMISES), 1, replication, safe | {
         "min.insync.replicas": "1", "retention.bytes": str(_PROMISE_BYTES), "segment.bytes": str(_SEGMENT_BYTES_MIN),
         "retention.ms": "600000"}))
