@@ -9,23 +9,33 @@ event times only, never on which process was faster, three processes give one an
 Promises are volatile (the bus keeps them in shared memory). After a restart they are made again from snapshots.
 """
 
-from algotrade.bus.port import PROMISE_END, PROMISE_NONE
+from algotrade.bus import PROMISE_END, PROMISE_NONE, Bus
+from algotrade.bus.topics import STRATEGY_PLANE
 
-INTENTS_TIME = "orders.intents.time"
-"""The strategy plane's promise: no intent will be born before this event time."""
-
+INTENTS_TOPIC = "orders.intents"
 REPORTS_TIME = "orders.reports.time"
 """The order plane's promise: no report will reach the strategy at or before this event time."""
 
 
-def ready_name(plane: str) -> str:
-    """Return the promise by which ``plane`` says that it is ready for data."""
-    return f"ready/{plane}"
+def intents_time(shard: int = 0) -> str:
+    """Return the strategy plane's promise for a shard: no intent will be born there before this event time."""
+    return f"orders.intents.time/{shard}"
 
 
-def handled_name(plane: str) -> str:
+def ready_name(plane: str, shard: int = 0) -> str:
+    """Return the promise by which ``plane`` says that a shard of it is ready for data."""
+    return f"ready/{plane}/{shard}"
+
+
+def handled_name(plane: str, shard: int = 0) -> str:
     """Return the promise by which ``plane`` tells the sequence that it has handled, for progress lines."""
-    return f"handled/{plane}"
+    return f"handled/{plane}/{shard}"
+
+
+def handled(bus: Bus, plane: str) -> int:
+    """Return the sequence up to which every shard of ``plane`` has handled what there is, -1 where none has begun."""
+    shards = range(bus.partitions(INTENTS_TOPIC)) if plane == STRATEGY_PLANE else range(1)
+    return min(bus.promised(handled_name(plane, shard)) for shard in shards)
 
 
 def later(time_ns: int, by_ns: int) -> int:

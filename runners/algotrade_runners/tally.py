@@ -32,6 +32,15 @@ class Tally(msgspec.Struct, kw_only=True):
                 self.last_sequence = max(self.last_sequence, int(array["sequence"][-1]))
                 self.last_time_ns = max(self.last_time_ns, int(array["event_time_ns"][-1]))
 
+    def include(self, other: "Tally") -> None:
+        """Count what ``other``, of another shard, has counted."""
+        if other.records:
+            self.first_time_ns = min(self.first_time_ns, other.first_time_ns) if self.records else other.first_time_ns
+        self.records += other.records
+        self.sequence_sum = (self.sequence_sum + other.sequence_sum) % _WRAP
+        self.last_sequence = max(self.last_sequence, other.last_sequence)
+        self.last_time_ns = max(self.last_time_ns, other.last_time_ns)
+
 
 def up_to(batch: MarketBatch, sequence: int) -> MarketBatch:
     """Return the part of ``batch`` up to and including ``sequence``."""

@@ -12,7 +12,7 @@ import psutil
 
 from algotrade.bus import Bus, bus_at
 from algotrade.bus.topics import PLANES
-from algotrade_runners.replay_time import handled_name
+from algotrade_runners.replay_time import handled
 
 COMMAND = Path(sys.executable).with_name("algotrade")
 RUN_S_MAX = 120
@@ -68,7 +68,7 @@ class Started:
 
     def wait_until_handled(self, plane: str, sequence: int) -> None:
         """Wait until ``plane`` has handled the record ``sequence``."""
-        self.wait_until(lambda bus: bus.promised(handled_name(plane)) >= sequence)
+        self.wait_until(lambda bus: handled(bus, plane) >= sequence)
 
     def end(self, timeout_s: float = RUN_S_MAX) -> tuple[int, str]:
         """Wait for the end; return exit code and output."""

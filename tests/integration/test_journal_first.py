@@ -22,8 +22,8 @@ from algotrade.domain import (
 )
 from algotrade.execution import JournalEntry, SimulatedBroker
 from algotrade_runners.order_plane.build import build_order_plane
-from algotrade_runners.order_plane.plane import INTENTS_TOPIC, JOURNAL_TOPIC
-from algotrade_runners.replay_time import INTENTS_TIME
+from algotrade_runners.order_plane.plane import JOURNAL_TOPIC
+from algotrade_runners.replay_time import INTENTS_TOPIC, intents_time
 from algotrade_runners.settings import BusSettings, FeedSettings, Settings, StrategySettings
 
 SETTINGS = Settings(bus=BusSettings(url="local:unused"), feed=FeedSettings(paths=("unused",)),
@@ -75,7 +75,7 @@ def publish(bus):
     market.publish(MarketBatch.of({Kind.QUOTE: quotes}))
     market.finish()
     messages = [Outgoing(instrument_key(0), encode_value(Schema.INTENT, intent)) for intent in intents()]
-    bus.client(STRATEGY_PLANE).append_all([(INTENTS_TOPIC, messages)], promises={INTENTS_TIME: PROMISE_END})
+    bus.client(STRATEGY_PLANE).append_all([(INTENTS_TOPIC, messages)], promises={intents_time(): PROMISE_END})
 
 
 def test_every_command_is_in_the_journal_before_a_broker_outside_gets_it():

@@ -1,6 +1,7 @@
 """The replay as one loop over event times, without bus, promises, batches or processes: what planes must agree with."""
 
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,8 +16,9 @@ FOREVER = 2**62
 
 
 def reference(  # noqa: C901 -- one loop, so that nothing is hidden
-    settings: Settings, run: MarketBatch, strategy: Runnable) -> list[ExecutionReport]:
-    """Return every report of the run, in order.
+    settings: Settings, run: MarketBatch, strategies: Sequence[Runnable], shard_of: Sequence[int],
+) -> list[ExecutionReport]:
+    """Return every report of the run, in order. ``shard_of`` says which of ``strategies`` an instrument belongs to.
 
     Each record in turn: the venue takes what has arrived by its time, then the record; the strategy folds what has
     reached it by that time, then sees the record.
@@ -26,13 +28,14 @@ def reference(  # noqa: C901 -- one loop, so that nothing is hidden
     manager = OrderManager(instruments, gate)
     broker = SimulatedBroker(instruments, model, settings.commission, {}, gate.marks, settings.risk.working_orders_max)
     reports: list[ExecutionReport] = []
-    on_their_way: deque = deque()
-    untold: deque = deque()
-    latest_ns = 0
+    on_their_way: list = []
+    untold: list[deque] = [deque() for _ in strategies]
+    latest_ns = [0] * len(strategies)
 
     def collect(more) -> None:
         reports.extend(more)
-        untold.extend(more)
+        for report in more:
+            untold[shard_of[report.instrument]].append(report)
 
     def told_by_broker() -> None:
         for event in broker.events():
@@ -40,7 +43,7 @@ def reference(  # noqa: C901 -- one loop, so that nothing is hidden
 
     def venue_takes(until_ns: int) -> None:
         while on_their_way and on_their_way[0][0] <= until_ns:
-            at_ns, intent = on_their_way.popleft()
+            at_ns, _, _, intent = on_their_way.pop(0)
             handling = manager.on_intent(intent, at_ns)
             collect(handling.reports)
             if handling.command is not None:
@@ -53,13 +56,16 @@ def reference(  # noqa: C901 -- one loop, so that nothing is hidden
         at = np.zeros(3, dtype=np.int64)
         while broker.advance(MarketBatch.of({kind: record}), at, FOREVER):
             told_by_broker()
+        shard = shard_of[int(record["instrument"][0])]
         due = []
-        while untold and untold[0].event_time_ns + model.report_latency_ns <= time_ns:
-            due.append(untold.popleft())
-        strategy.fold(due)
-        for intent in strategy.advance(kind, record)[1]:
-            latest_ns = max(latest_ns, arrival_ns(model, settings.run.seed, intent.id, intent.event_time_ns))
-            on_their_way.append((latest_ns, intent))
+        while untold[shard] and untold[shard][0].event_time_ns + model.report_latency_ns <= time_ns:
+            due.append(untold[shard].popleft())
+        strategies[shard].fold(due)
+        for intent in strategies[shard].advance(kind, record)[1]:
+            alone_ns = arrival_ns(model, settings.run.seed, intent.id, intent.event_time_ns)
+            latest_ns[shard] = max(latest_ns[shard], alone_ns)
+            on_their_way.append((latest_ns[shard], intent.id.sequence, intent.id.number, intent))
+        on_their_way.sort(key=lambda arriving: arriving[:3])
     venue_takes(FOREVER)
     return reports
 

@@ -15,7 +15,16 @@ from algotrade.bus import (
     TopicReader,
     values_of,
 )
-from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, PLANES, STRATEGY_PLANE
+from algotrade.bus.market import instrument_key
+from algotrade.bus.topics import (
+    DATA_PLANE,
+    MARKET_QUOTES,
+    ORDER_PLANE,
+    PLANES,
+    STRATEGY_PLANE,
+    TOPICS,
+    with_shards,
+)
 from algotrade.domain import ExecutionReport, SimulatedClock, SystemClock
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade.execution.remote.broker import RemoteBroker
@@ -27,6 +36,7 @@ from algotrade_runners.data_plane.build import begin
 from algotrade_runners.data_plane.plane import DataPlane
 from algotrade_runners.order_plane.build import build_order_plane
 from algotrade_runners.order_plane.plane import JOURNAL_TOPIC
+from algotrade_runners.replay_time import INTENTS_TOPIC
 from algotrade_runners.settings import (
     BrokerSettings,
     BusSettings,
@@ -36,7 +46,7 @@ from algotrade_runners.settings import (
     StrategySettings,
 )
 from algotrade_runners.strategy_plane.build import build_strategy_plane
-from algotrade_runners.strategy_plane.plane import INTENTS_TOPIC
+from algotrade_runners.strategy_plane.shards import StrategyShards
 from tests.simulation.chaos import Chaos
 from tests.simulation.market import ListFeed, cut, market
 from tests.simulation.reference import reference
@@ -62,12 +72,14 @@ def settings_of(seed: int) -> Settings:
 class World:
     """Three planes that can be killed and built again, on one bus that outlives them."""
 
-    def __init__(self, seed: int, faults: Faults | None, *, elects: bool = False, broker: str = "") -> None:
+    def __init__(self, seed: int, faults: Faults | None, *, elects: bool = False, broker: str = "",
+                 shards: int = 1) -> None:
         self.seed = seed
         self.settings = msgspec.structs.replace(settings_of(seed), broker=BrokerSettings(url=broker))
         self.clock = SimulatedClock()
         self.run = market(seed)
-        self.bus = MemoryBus(faults=faults, elects=elects)
+        self.bus = MemoryBus(with_shards(TOPICS, shards), faults=faults, elects=elects)
+        self.shards = shards
         self.planes = {}
 
     def strategy(self) -> PythonRunner:
@@ -77,13 +89,13 @@ class World:
         """Build a plane from what the bus holds: a start and a restart are the same thing."""
         bus = self.bus.client(name)
         if name == STRATEGY_PLANE:
-            plane = build_strategy_plane(self.settings, bus, self.strategy())
+            plane = build_strategy_plane(self.settings, bus, self.strategy()) if self.shards == 1 else StrategyShards(
+                bus, lambda shard: often(build_strategy_plane(self.settings, bus, self.strategy(), shard)))
         elif name == ORDER_PLANE:
             plane = build_order_plane(self.settings, bus, self.clock)
         else:
             plane = self._data_plane(bus)
-        plane._records_between = 23
-        return plane
+        return often(plane)
 
     def _data_plane(self, bus) -> DataPlane:
         def feed(_settings, after_sequence):
@@ -143,6 +155,31 @@ class World:
                 return superseded
         raise AssertionError("the planes wait in a ring")
 
+    def go_in_shards(self, schedule: np.random.Generator, kill: float, move: float) -> None:
+        """Step three data planes and three strategy planes that share the instruments; shards move, processes die."""
+        topics = {DATA_PLANE: MARKET_QUOTES, STRATEGY_PLANE: INTENTS_TOPIC}
+        names = [ORDER_PLANE, *(f"{plane} {n}" for plane in topics for n in range(3))]
+        for _ in range(STEPS_MAX):
+            name = str(schedule.choice(names))
+            plane = name.split(maxsplit=1)[0]
+            try:
+                process = self.planes.get(name) or self.build(plane)
+                self.planes[name] = process
+                if not process.done:
+                    process.step()
+                elif plane in topics:
+                    process.stop()
+                    self.bury(name)
+            except BusError:
+                self.bury(name)
+            if schedule.random() < kill:
+                self.bury(name)
+            if plane in topics and schedule.random() < move:
+                self.bus.unseat(topics[plane], int(schedule.integers(0, self.shards)))
+            if name == ORDER_PLANE and name in self.planes and self.planes[name].done:
+                return
+        raise AssertionError("the planes wait in a ring")
+
     def bury(self, name: str) -> None:
         """A process is gone, and the group knows."""
         process = self.planes.pop(name, None)
@@ -150,18 +187,26 @@ class World:
             close(process)
 
     def reports(self) -> list[ExecutionReport]:
-        reader = TopicReader(
-            self.bus.client(), "orders.reports", values_of(Schema.REPORT, ExecutionReport), group="test")
-        found: list[ExecutionReport] = []
-        while received := reader.read(100):
-            for one in received:
-                if not found or one.value.sequence > found[-1].sequence:
-                    found.append(one.value)
-        return found
+        found: dict[int, ExecutionReport] = {}
+        for shard in range(self.shards):
+            reader = TopicReader(self.bus.client(), "orders.reports", values_of(Schema.REPORT, ExecutionReport),
+                                 group="test", partition=shard)
+            while received := reader.read(100):
+                for one in received:
+                    assert found.setdefault(one.value.sequence, one.value) == one.value
+        return [found[number] for number in sorted(found)]
 
     def expected(self) -> list[ExecutionReport]:
-        gate = QualityGate(self.settings.universe(), self.settings.quality, {})
-        return reference(self.settings, gate.check(self.run).passed, self.strategy())
+        gate, bus = QualityGate(self.settings.universe(), self.settings.quality, {}), self.bus.client()
+        shard_of = [bus.partition_for(INTENTS_TOPIC, instrument_key(i)) for i in range(len(self.settings.universe()))]
+        strategies = [self.strategy() for _ in range(self.shards)]
+        return reference(self.settings, gate.check(self.run).passed, strategies, shard_of)
+
+
+def often(plane):
+    """Let a plane write snapshots often."""
+    plane._records_between = 23
+    return plane
 
 
 def close(process) -> None:
@@ -193,13 +238,31 @@ def test_faults_kills_and_any_schedule_change_nothing(seed):
 @pytest.mark.parametrize("seed", range(200, 240))
 def test_standbys_take_over_and_nothing_is_changed(seed):
     world = World(seed, Faults(seed, duplicate=0.1, delay=0.3, drop=0.01), elects=True)
-    superseded = world.go_with_standbys(np.random.default_rng(seed), kill=0.01, freeze=0.01)
+    world.go_with_standbys(np.random.default_rng(seed), kill=0.01, freeze=0.01)
 
     assert world.reports() == world.expected()
-    assert superseded > 0
+    assert sum(world.bus.epochs.values()) > 2, "nobody took over from anybody"
     leaders = [process for name, process in world.planes.items() if process.done and not name.startswith(DATA_PLANE)]
     for leader in leaders:
         assert leader.state.tally.records == world.planes[DATA_PLANE].state.published.records
+
+
+def test_leaders_that_lost_their_turn_find_out():
+    found_out = 0
+    for seed in range(240, 246):
+        world = World(seed, None, elects=True)
+        found_out += world.go_with_standbys(np.random.default_rng(seed), kill=0.0, freeze=0.05)
+        assert world.reports() == world.expected()
+    assert found_out > 6
+
+
+@pytest.mark.parametrize("seed", range(400, 430))
+def test_shards_that_move_between_processes_change_nothing(seed):
+    world = World(seed, Faults(seed, duplicate=0.1, delay=0.3, drop=0.01), elects=True, shards=3)
+    world.go_in_shards(np.random.default_rng(seed), kill=0.01, move=0.02)
+
+    assert world.reports() == world.expected()
+    assert len({report.instrument for report in world.reports()}) > 1
 
 
 def test_the_market_is_busy_enough_to_prove_something():

@@ -41,10 +41,10 @@ def venue():
 def test_the_broker_hears_each_command_once_whoever_leads(venue, seed):
     url, taken = venue(seed)
     world = World(seed, Faults(seed, duplicate=0.1, delay=0.3, drop=0.01), elects=True, broker=url)
-    superseded = world.go_with_standbys(np.random.default_rng(seed), kill=0.01, freeze=0.01)
+    world.go_with_standbys(np.random.default_rng(seed), kill=0.01, freeze=0.01)
 
     assert world.reports() == world.expected()
-    assert superseded > 0
+    assert sum(world.bus.epochs.values()) > 2, "nobody took over from anybody"
     commands = [(command.action, command.order_id, command.request_id) for command in taken]
     assert commands == list(dict.fromkeys(journaled(world)))
     assert len(commands) > 10

@@ -15,7 +15,7 @@ from algotrade.bus.port import Bus, Lease
 class Leadership:
     """The lead of what one plane writes, as far as this process has it.
 
-    ``topic``    of the plane's, on which its lead is taken
+    ``topic``    of the plane's, on which its lead is taken, for one ``shard``
     ``may_act``  asked once the lead is taken: until it says yes the plane goes on following, because something that
                  only one process can have is still in other hands
 
@@ -23,9 +23,10 @@ class Leadership:
     ``epoch``  of the lead that was taken, 0 before
     """
 
-    def __init__(self, bus: Bus, topic: str, may_act: Callable[[], bool] = lambda: True) -> None:
+    def __init__(self, bus: Bus, topic: str, *, shard: int = 0, may_act: Callable[[], bool] = lambda: True) -> None:
         self._bus = bus
         self._topic = topic
+        self._shard = shard
         self._may_act = may_act
         self.lease: Lease | None = None
         self.epoch = 0
@@ -35,7 +36,7 @@ class Leadership:
 
         Before a snapshot is looked for: who led before writes none behind that.
         """
-        lease = self._bus.campaign(self._topic)
+        lease = self._bus.campaign(self._topic, self._shard)
         self.epoch = 0 if lease is None else lease.epoch
 
     @property
@@ -44,13 +45,18 @@ class Leadership:
         return self.lease is not None
 
     def stand(self) -> bool:
-        """Ask whether it is this process's turn; True when it begins to act as the leader.
+        """Ask whether it is this process's turn; True when it begins to act as the leader, or begins anew.
 
-        Asked before every step of a plane. Raises ``Superseded`` once another has taken the lead after this one did.
+        Asked before every step of a plane. Whoever begins looks at its logs again: others may have led meanwhile.
+        Raises ``Superseded`` once another has taken the lead after this one did.
         """
-        lease = self._bus.campaign(self._topic)
+        lease = self._bus.campaign(self._topic, self._shard)
         self.epoch = 0 if lease is None else lease.epoch
-        if self.lease is not None or lease is None or not self._may_act():
+        if self.lease is not None:
+            # Perhaps this process's turn has gone and come back, unseen: then the lease is a new one.
+            before, self.lease = self.lease, lease or self.lease
+            return self.lease != before
+        if lease is None or not self._may_act():
             return False
         self.lease = lease
         return True

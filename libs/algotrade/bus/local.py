@@ -207,18 +207,19 @@ class LocalBus:
         board.fence()
         return value
 
-    def lead(self, topic: str) -> Lease:
+    def lead(self, topic: str, shard: int = 0) -> Lease:
         """Take the lead of ``topic``; the leader before gets ``Superseded`` at its next append with its lease."""
+        assert shard == 0, f"shard {shard}: on one host one process has them all"
         row = topic_named(self._table, topic)
         check_writer(row, self._writer)
         lease = self._own_file(row.writer).lead(topic)
         self._epoch = lease.epoch
         return lease
 
-    def campaign(self, topic: str) -> Lease | None:
+    def campaign(self, topic: str, shard: int = 0) -> Lease | None:
         """Take the lead when asked for the first time: on one host whoever starts last leads."""
         if topic not in self._leases:
-            self._leases[topic] = self.lead(topic)
+            self._leases[topic] = self.lead(topic, shard)
         return self._leases[topic]
 
     def shares(self, topic: str) -> frozenset[int]:

@@ -76,6 +76,8 @@ class MarketWriter:
         self._last_quarantined = last_sequence(bus, MARKET_QUARANTINE, 0)
         self._partitions = {kind: _PartitionTable(bus, topic) for kind, topic in MARKET_TOPICS.items()}
         self._promised = PROMISE_NONE
+        # What was promised of these lanes before, by whoever had them: that holds, and is not said again.
+        self._promised_before = {lane: bus.promised(lane.promise) for lane in self._last}
         self.repeated = 0
 
     @property
@@ -148,8 +150,8 @@ class MarketWriter:
         return [array[i:i + self._records_max] for i in range(0, len(array), self._records_max)]
 
     def _promises(self, value: int) -> dict[str, int]:
-        # After a restart a predecessor may have promised more: that holds, and the bus keeps it.
-        return {lane.promise: value for lane in self._last} if value > self._promised else {}
+        return {lane.promise: value for lane, before in self._promised_before.items()
+                if value > max(before, self._promised)}
 
 
 class _Part(msgspec.Struct, frozen=True, gc=False):

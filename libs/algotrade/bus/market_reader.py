@@ -7,7 +7,7 @@ round: a record appended between the two looks would be missed and yet covered b
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import msgspec
 import numpy as np
@@ -50,7 +50,7 @@ class MarketCursor(msgspec.Struct, frozen=True):
 
 
 class MarketReader:
-    """Reads the three market topics for ``group``, from ``cursor`` on.
+    """Reads the three market topics, or some ``shards`` of them, for ``group``, from ``cursor`` on.
 
     ``poll`` reads on and returns what is available, ``available`` returns the same without reading, ``consume`` says
     what is handled; a consumer may stop in the middle of a batch. How records were cut into messages and batches, and
@@ -60,14 +60,14 @@ class MarketReader:
     """
 
     def __init__(self, bus: Bus, *, group: str, cursor: MarketCursor = MarketCursor(),  # noqa: B008 -- frozen
-                 records_buffered_max: int = RECORDS_BUFFERED_MAX) -> None:
+                 records_buffered_max: int = RECORDS_BUFFERED_MAX, shards: Collection[int] | None = None) -> None:
         assert records_buffered_max > 0, f"records_buffered_max is {records_buffered_max}"
         self._buffered_max = records_buffered_max
         self._sequence = cursor.sequence
         positions = cursor.commits()
         self._lanes = [
             _LaneReader(bus, lane, group, positions.get((lane.topic, lane.partition), 0), cursor.sequence)
-            for lane in market_lanes(bus)
+            for lane in market_lanes(bus, shards)
         ]
         self._batch: MarketBatch | None = None
 

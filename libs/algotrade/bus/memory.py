@@ -87,22 +87,22 @@ class MemoryBus:
         self.table = dict(topics)
         self.faults = faults
         self.elects = elects
-        self.seats: dict[str, MemoryClient] = {}
-        """Whose turn it is to lead a topic, where ``elects``."""
+        self.seats: dict[tuple[str, int], MemoryClient] = {}
+        """Whose turn it is to lead a shard of a topic, where ``elects``."""
         self.logs = {(t.name, p): _Log() for t in topics.values() for p in range(t.partitions)}
         self.commits: dict[tuple[str, str, int], int] = {}
         self.promises: dict[str, list[tuple[int, int]]] = {}
         """Name -> (event number, value), in order: a client may be shown an older one."""
-        self.epochs: dict[str, int] = {}
+        self.epochs: dict[tuple[str, int], int] = {}
         self._events = 0
 
     def client(self, writer: str | None = None) -> "MemoryClient":
         """Return a bus object for the plane ``writer``; None for one that only looks."""
         return MemoryClient(self, writer)
 
-    def unseat(self, topic: str) -> None:
-        """Give the lead of ``topic`` to whoever asks next, as a group does that has not heard of its holder."""
-        self.seats.pop(topic, None)
+    def unseat(self, topic: str, shard: int = 0) -> None:
+        """Give the lead of a shard to whoever asks next, as a group does that has not heard of its holder."""
+        self.seats.pop((topic, shard), None)
 
     def next_event(self) -> int:
         """Return the next event number: appends and promises of all clients stand in one order."""
@@ -170,7 +170,7 @@ class MemoryClient:
         self._shared = shared
         self._writer = writer
         self._own_promises: dict[str, int] = {}
-        self._leases: dict[str, Lease] = {}
+        self._leases: dict[tuple[str, int], Lease] = {}
         # Position up to which each log is visible to this client; all of it at the start, as after a restart.
         self._visible = {log: shared.logs[log].following for log in shared.logs}
         self._seen_promises: dict[str, int] = {}  # name -> event number of the value seen last
@@ -199,7 +199,7 @@ class MemoryClient:
 
     def _check_lease(self, topic: Topic, lease: Lease) -> None:
         assert topic_named(self._shared.table, lease.topic).writer == topic.writer, f"{lease} for {topic.name}"
-        newest = self._shared.epochs.get(lease.topic, 0)
+        newest = self._shared.epochs.get((lease.topic, lease.shard), 0)
         if lease.epoch != newest:
             raise Superseded(f"epoch {lease.epoch} of {lease.topic} is over; epoch {newest} leads")
 
@@ -294,25 +294,31 @@ class MemoryClient:
         for key, log in self._shared.logs.items():
             self._visible[key] = max(self._visible[key], log.oldest + bisect_left(log.events, event))
 
-    def lead(self, topic: str) -> Lease:
-        """Take the lead of ``topic``."""
+    def lead(self, topic: str, shard: int = 0) -> Lease:
+        """Take the lead of a shard of ``topic``."""
         check_writer(topic_named(self._shared.table, topic), self._writer)
-        epoch = self._shared.epochs.get(topic, 0) + 1
-        self._shared.epochs[topic] = epoch
-        return Lease(topic=topic, epoch=epoch)
+        epoch = self._shared.epochs.get((topic, shard), 0) + 1
+        self._shared.epochs[topic, shard] = epoch
+        return Lease(topic=topic, epoch=epoch, shard=shard)
 
-    def campaign(self, topic: str) -> Lease | None:
+    def campaign(self, topic: str, shard: int = 0) -> Lease | None:
         """Take the lead when it is this client's turn."""
-        lease = self._leases.get(topic)
-        if lease is not None:
+        seat = (topic, shard)
+        lease = self._leases.get(seat)
+        if self._shared.elects and self._shared.seats.setdefault(seat, self) is self:
+            # Also where this client had it before: who had it meanwhile has led.
+            if lease is None or lease.epoch != self._shared.epochs[seat]:
+                lease = self._leases[seat] = self.lead(topic, shard)
+        elif lease is not None:
             self._check_lease(topic_named(self._shared.table, topic), lease)
-        elif not self._shared.elects or self._shared.seats.setdefault(topic, self) is self:
-            lease = self._leases[topic] = self.lead(topic)
+        elif not self._shared.elects:
+            lease = self._leases[seat] = self.lead(topic, shard)
         return lease
 
     def shares(self, topic: str) -> frozenset[int]:
-        """Return all partitions."""
-        return frozenset(range(self.partitions(topic)))
+        """Return all partitions, or with elections those that nobody else has."""
+        return frozenset(p for p in range(self.partitions(topic)) if not self._shared.elects
+                         or self._shared.seats.setdefault((topic, p), self) is self)
 
     def topics(self) -> Iterable[str]:
         """Return the topics' names."""
@@ -328,5 +334,5 @@ class MemoryClient:
 
     def close(self) -> None:
         """Give up every lead; the clients share all else."""
-        for topic in [topic for topic, client in self._shared.seats.items() if client is self]:
-            self._shared.unseat(topic)
+        for topic, shard in [seat for seat, client in self._shared.seats.items() if client is self]:
+            self._shared.unseat(topic, shard)

@@ -31,8 +31,11 @@ class BusPlace(Protocol):
         """Tell whether a run has been started here."""
         ...
 
-    def make(self) -> None:
-        """Make what planes need to find here; nothing happens to what is there."""
+    def make(self, shards: int | None = None) -> None:
+        """Make what planes need to find here; nothing happens to what is there.
+
+        ``shards``  of a new run, 1 by default; raises ``BusError`` for a number that cannot be had
+        """
         ...
 
     def remove(self) -> None:
@@ -66,8 +69,10 @@ class LocalPlace:
         """Tell whether the folder holds a bus."""
         return (self.folder / "FORMAT").exists()
 
-    def make(self) -> None:
-        """Do nothing: opening makes the folder."""
+    def make(self, shards: int | None = None) -> None:
+        """Do nothing: opening makes the folder, and on one host there are no shards to share out."""
+        if shards not in {None, 1}:
+            raise BusError(f"{shards} shards at {self.url}; allowed: 1, or a bus on Kafka")
 
     def remove(self) -> None:
         """Remove the folder; raises ``FormatUnsupported`` for what is no bus folder."""
@@ -105,11 +110,11 @@ class KafkaPlace:
 
         return has_topics(self.address, self.access)
 
-    def make(self) -> None:
+    def make(self, shards: int | None = None) -> None:
         """Make the topics that are missing."""
         from algotrade.bus.kafka import create_topics  # noqa: PLC0415
 
-        create_topics(self.address, self.access)
+        create_topics(self.address, self.access, shards=shards)
 
     def remove(self) -> None:
         """Delete the run's topics."""

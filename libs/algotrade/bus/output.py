@@ -20,7 +20,7 @@ PENDING_MAX = 1 << 20
 
 
 class RepeatingOutput:
-    """The output of a plane on ``topic``, which has one partition and which only this plane writes.
+    """The output of a plane on a ``shard`` of ``topic``, its partition, which only this plane writes.
 
     ``position`` is what the snapshot holds, 0 without one. The log is read lazily from there, in bounded chunks, and
     compared without ``origin_time_ns``, which is a time of day. Consecutive identical messages in the log count as
@@ -30,10 +30,10 @@ class RepeatingOutput:
     ``appended``  messages appended
     """
 
-    def __init__(self, bus: Bus, topic: str, *, position: int = 0) -> None:
-        assert bus.partitions(topic) == 1, f"{topic} has {bus.partitions(topic)} partitions"
+    def __init__(self, bus: Bus, topic: str, *, position: int = 0, shard: int = 0) -> None:
         self._bus = bus
         self._topic = topic
+        self._shard = shard
         self._position = position
         self._pending: deque[Outgoing] = deque()
         self._ahead: deque[Message] = deque()
@@ -52,6 +52,7 @@ class RepeatingOutput:
     def send(self, key: bytes, schema: Schema, value: msgspec.Struct, *, origin_time_ns: int = 0) -> None:
         """Keep ``value`` for the next ``flush``."""
         assert len(self._pending) < PENDING_MAX, f"{self._topic}: {PENDING_MAX} messages without a flush"
+        assert self._bus.partition_for(self._topic, key) == self._shard, f"{self._topic}: {key!r} in {self._shard}"
         self._pending.append(Outgoing(key, encode_value(schema, value, origin_time_ns)))
 
     def flush(self, lease: Lease | None = None) -> None:
@@ -73,6 +74,10 @@ class RepeatingOutput:
     def follow(self) -> None:
         """Compare what was sent with the log, to which another process appends; keep what it does not have yet."""
         self.unlogged()
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Expect more in the log than this object knows of: others may have appended."""
         self._exhausted = False
 
     def appended_at(self, positions: list[int]) -> None:
@@ -97,15 +102,16 @@ class RepeatingOutput:
             self._started = True
             self._remember_previous()
         if not self._ahead:
-            self._ahead.extend(self._bus.read(self._topic, self._position, messages_max=MESSAGES_PER_READ_MAX))
+            self._ahead.extend(self._bus.read(self._topic, self._position, messages_max=MESSAGES_PER_READ_MAX,
+                                              partition=self._shard))
         self._exhausted = not self._ahead
         return self._ahead.popleft() if self._ahead else None
 
     def _remember_previous(self) -> None:
         """Look at the message before the snapshot's position: the first one behind it may be its copy."""
-        oldest, following = self._bus.bounds(self._topic)
+        oldest, following = self._bus.bounds(self._topic, self._shard)
         if oldest < self._position <= following:
-            (message,) = self._bus.read(self._topic, self._position - 1, messages_max=1)
+            (message,) = self._bus.read(self._topic, self._position - 1, messages_max=1, partition=self._shard)
             self._previous = Outgoing(message.key, message.value)
 
     def _compare(self, logged: Message) -> None:

@@ -94,10 +94,11 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
-    """The right to lead ``topic`` until a lease with a higher epoch exists."""
+    """The right to lead ``shard`` of ``topic`` until a lease with a higher epoch exists."""
 
     topic: str
     epoch: int
+    shard: int = 0
 
 
 class Bus(Protocol):
@@ -178,12 +179,12 @@ class Bus(Protocol):
         """Return ``name``'s promise, ``PROMISE_NONE`` where there is none. Seen from one object it never falls."""
         ...
 
-    def lead(self, topic: str) -> Lease:
-        """Take the lead of ``topic`` with a higher epoch than any before; only its writer may."""
+    def lead(self, topic: str, shard: int = 0) -> Lease:
+        """Take the lead of a ``shard`` of ``topic`` with a higher epoch than any before; only its writer may."""
         ...
 
-    def campaign(self, topic: str) -> Lease | None:
-        """Stand for the lead of ``topic``: return the lease once it is this process's turn, None while it is another's.
+    def campaign(self, topic: str, shard: int = 0) -> Lease | None:
+        """Stand for the lead of a ``shard`` of ``topic``: return the lease once it is this process's turn, else None.
 
         To be asked again and again, at least every ``CAMPAIGN_S_MAX`` seconds: who does not ask counts as gone. When
         its turn comes the lead is taken as by ``lead``; from then on the same lease is returned. Raises ``Superseded``

@@ -8,6 +8,8 @@ DATA_PLANE = "data-plane"
 STRATEGY_PLANE = "strategy-plane"
 ORDER_PLANE = "order-plane"
 PLANES = (DATA_PLANE, STRATEGY_PLANE, ORDER_PLANE)
+SHARED_OUT = frozenset({DATA_PLANE, STRATEGY_PLANE})
+"""Planes whose shards several processes may share out among themselves. Order state has one writer, whatever comes."""
 
 DEAD_SUFFIX = ".dead"
 DEAD_WRITER = "dead-letters"
@@ -54,7 +56,7 @@ def _snapshots(plane: str) -> Topic:
     # Flushed, although an older snapshot is as true as a newer one: commits follow a snapshot, and they let its inputs
     # be deleted. After power loss the snapshot must not be older than the commits, or it could not go on from anywhere.
     return Topic(name=f"snapshots.{plane}", writer=plane, key="plane", retention_bytes_max=256 * _MIB, compacted=True,
-                 sharded=plane != ORDER_PLANE)
+                 sharded=plane in SHARED_OUT)
 
 
 _TABLE = (
@@ -65,7 +67,7 @@ _TABLE = (
     Topic(name=MARKET_QUARANTINE, writer=DATA_PLANE, retention_bytes_max=64 * _MIB, durable=False),
     Topic(name="orders.intents", writer=STRATEGY_PLANE, readers=(ORDER_PLANE,), sharded=True),
     Topic(name="orders.journal", writer=ORDER_PLANE, readers=(ORDER_PLANE,)),
-    Topic(name="orders.reports", writer=ORDER_PLANE, readers=(STRATEGY_PLANE,)),
+    Topic(name="orders.reports", writer=ORDER_PLANE, readers=(STRATEGY_PLANE,), sharded=True),
     *(_snapshots(plane) for plane in PLANES),
 )
 
@@ -77,6 +79,14 @@ def dead_letter_topic(topic: Topic) -> Topic:
 
 SHARDS_MAX = 64
 """Each shard costs partitions, a snapshot and promises: far more instruments fit into one before more of them pay."""
+
+
+def led_together(table: Mapping[str, Topic], writer: str, shard: int) -> list[tuple[Topic, int]]:
+    """Return the topics and partitions that a lead of ``shard`` of ``writer`` covers."""
+    rows = [row for row in table.values() if row.writer == writer]
+    if writer not in SHARED_OUT:
+        return [(row, p) for row in rows for p in range(row.partitions)]
+    return [(row, p) for row in rows for p in range(row.partitions) if p == shard or (shard == 0 and not row.sharded)]
 
 
 def with_shards(table: Mapping[str, Topic], shards: int) -> dict[str, Topic]:

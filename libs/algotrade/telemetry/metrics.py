@@ -55,7 +55,7 @@ METRICS: dict[str, Metric] = {m.name: m for m in (
            "From market data published to its order accepted by the broker"),
     Metric("algotrade_snapshots_total", "counter", "snapshots", "Snapshots written"),
     Metric("algotrade_shards", "gauge", "shards", "Shards of the instruments that this process has"),
-    Metric("algotrade_leads", "gauge", "bool", "One while this process leads its plane and acts, zero while it follows"),
+    Metric("algotrade_leads", "gauge", "bool", "One while this process leads its plane, zero while it follows"),
     Metric("algotrade_bus_waits_total", "counter", "waits", "Times that this plane had nothing to do and waited"),
     Metric("algotrade_topic_full_total", "counter", "waits", "Times that a full topic made this plane wait"),
     Metric("algotrade_bus_lag_messages", "gauge", "messages",

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from algotrade.bus.topics import ORDER_PLANE, PLANES, STRATEGY_PLANE
+from algotrade.bus.topics import ORDER_PLANE, PLANES, SHARED_OUT, STRATEGY_PLANE
 from algotrade.domain import Clock
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade_runners.host import PARENT_FD
@@ -25,20 +25,26 @@ class Children:
     """One process per plane, with the command line ``algotrade run <name> --config FILE``, and its standbys.
 
     ``standbys``  so many more processes of each plane that has a leader; they are named ``order-plane-2`` and so on
+    ``shards``    so many processes in all of each plane that shares its instruments out
     ``broker``    and the simulated broker in one of its own; its orders are written beside the logs
 
     They get no signal of the terminal (they are in groups of their own), so they stop in the order in which we tell
     them; and they end when this process ends, however that happens, because they hold one end of a pipe.
     """
 
-    def __init__(self, config: Path, logs: Path, clock: Clock, *, standbys: int = 0, broker: bool = False) -> None:
+    def __init__(self, config: Path, logs: Path, clock: Clock, *, standbys: int = 0, shards: int = 1,
+                 broker: bool = False) -> None:
         self._clock = clock
         self._logs = logs
         logs.mkdir(parents=True, exist_ok=True)
         self._read_fd, self._write_fd = os.pipe()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._planes = {plane: plane for plane in PLANES} | {
-            f"{plane}-{number}": plane for number in range(2, 2 + standbys) for plane in LED_PLANES}
+        self._shares = shards > 1
+        more = [plane for plane in LED_PLANES for _ in range(standbys)]
+        more += [plane for plane in sorted(SHARED_OUT) for _ in range(shards - 1)]
+        self._planes = {plane: plane for plane in PLANES}
+        for plane in more:
+            self._planes[f"{plane}-{1 + list(self._planes.values()).count(plane)}"] = plane
         if broker:
             self._start("broker", ["broker", "--config", str(config), "--orders", str(logs / "broker.orders")])
         for name, plane in self._planes.items():
@@ -68,8 +74,12 @@ class Children:
         return {name: process.poll() for name, process in self._processes.items()}
 
     def are_done(self) -> bool:
-        """Tell whether a process of every plane has come to its end in order; the broker has no end of its own."""
-        return all(0 in codes.values() for codes in self._by_plane())
+        """Tell whether every plane has come to its end in order; the broker has no end of its own.
+
+        One process that is done speaks for its plane, unless they share it: then the last one does.
+        """
+        return all(0 in codes.values() and not (self._shares and None in codes.values())
+                   for codes in self._by_plane())
 
     def lost(self) -> dict[str, int]:
         """Return the exit codes of what no process is left of, neither running nor done; else nothing."""

@@ -40,12 +40,17 @@ OUTPUTS = ("fills.csv", "orders.csv", "positions.csv", "summary.json", "report.h
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """How to run what ``request`` asks for; ``standbys``: more processes of the planes that have a leader."""
+    """How to run what ``request`` asks for.
+
+    ``standbys``  so many more processes of the planes that have a leader
+    ``shards``    of the instruments, with a data plane and a strategy plane for each
+    """
 
     request: Request
     processes: int
     plain: bool
     standbys: int = 0
+    shards: int = 1
 
 
 def demo(options: Options, console: Console, stop: StopFlag) -> int:
@@ -110,9 +115,9 @@ def _in_three_processes(prepared: Prepared, options: Options, place: BusPlace, c
                         stop: StopFlag) -> bool:
     """Start, watch and stop the planes; True where one of them failed, after saying which and why."""
     request = options.request
-    _begin(prepared, request, place)
+    _begin(prepared, options, place)
     with _looking(place) as bus, Children(
-            request.config, request.out / "logs", SystemClock(), standbys=options.standbys,
+            request.config, request.out / "logs", SystemClock(), standbys=options.standbys, shards=options.shards,
             broker=bool(prepared.settings.broker.url)) as children:
         lines: Shown = PlainLines(bus, prepared.records_total, console) if options.plain else LiveLines(
             bus, prepared.records_total, console)
@@ -140,13 +145,14 @@ def _how(code: int) -> str:
     return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
 
-def _begin(prepared: Prepared, request: Request, place: BusPlace) -> None:
+def _begin(prepared: Prepared, options: Options, place: BusPlace) -> None:
     """Make the run's folders ready: as they are for a resumed run, clean for a new one."""
+    request = options.request
     if request.resume:
         place.forget_promises()
     else:
         place.remove()
-        place.make()
+        place.make(options.shards)
         shutil.rmtree(request.out / "logs", ignore_errors=True)
         for name in OUTPUTS:
             (request.out / name).unlink(missing_ok=True)

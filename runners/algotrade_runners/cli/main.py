@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from algotrade.bus.topics import PLANES
+from algotrade.bus.topics import PLANES, SHARDS_MAX
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade_runners.cli import bus_commands, data_commands
 
@@ -86,6 +86,8 @@ def demo(
     processes: Annotated[int, typer.Option(help="3: a process per plane. 1: all in one, in memory.")] = 3,
     standbys: Annotated[int, typer.Option(
         min=0, max=8, help="So many more strategy and order planes stand by to take over; on Kafka only.")] = 0,
+    shards: Annotated[int, typer.Option(
+        min=1, max=SHARDS_MAX, help="Share the instruments out among so many data and strategy planes; on Kafka.")] = 1,
     broker: Annotated[str, typer.Option(
         metavar="sim|process", help="Simulate the broker in the order plane, or in a process of its own.")] = "sim",
     seed: Annotated[int | None, typer.Option(help="Seed of the models that draw; 1 by default.")] = None,
@@ -111,16 +113,19 @@ def demo(
                                  param_hint="--processes 1")
     if bus is not None and resume is not None and bus != resume:
         raise typer.BadParameter(f"{resume} and --bus {bus} differ; allowed: one of them", param_hint="--resume")
-    if standbys and not (bus or resume or "").startswith("kafka://"):
+    on_kafka = (bus or resume or "").startswith("kafka://")
+    if standbys and not on_kafka:
         raise typer.BadParameter(f"{standbys} needs --bus kafka://HOST:PORT; on one host whoever starts last leads",
                                  param_hint="--standbys")
+    if shards > 1 and not on_kafka:
+        raise typer.BadParameter(f"{shards} needs --bus kafka://HOST:PORT", param_hint="--shards")
     stop = StopFlag()
     stop.install()
     plain = plain or not sys.stdout.isatty()
     options = Options(
         request=Request(data=tuple(data or ()), out=out, bus=bus or resume or f"local:{out / 'bus'}", strategy=strategy,
                         speed=speed, seed=seed, resume=resume is not None, broker_process=broker == "process"),
-        processes=processes, plain=plain, standbys=standbys)
+        processes=processes, plain=plain, standbys=standbys, shards=shards)
     with told():
         raise typer.Exit(run_demo(options, console(plain=plain), stop))
 

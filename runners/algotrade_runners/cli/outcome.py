@@ -1,5 +1,7 @@
 """What a finished run left on the bus: the planes' last snapshots, and every execution report."""
 
+import heapq
+from collections.abc import Iterator
 from typing import TypeVar
 
 import msgspec
@@ -60,23 +62,38 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 def outcome_of(bus: Bus) -> Outcome:
     """Read what is left on ``bus``; raises ``BusError`` where a plane left no snapshot or reports are gone."""
-    reader = TopicReader(bus, REPORTS_TOPIC, values_of(Schema.REPORT, ExecutionReport), group="demo")
-    oldest, _ = bus.bounds(REPORTS_TOPIC)
+    fold = RunFold()
+    # Each shard's reports are in order; their numbers go through all shards.
+    fold.feed(heapq.merge(*(_reports(bus, shard) for shard in range(bus.partitions(REPORTS_TOPIC))),
+                          key=lambda report: report.sequence))
+    data, strategy, (orders,) = (
+        _states(bus, DATA_PLANE, DataState), _states(bus, STRATEGY_PLANE, StrategyState),
+        _states(bus, ORDER_PLANE, OrderState))
+    # Every process of the data plane reads and counts the whole feed; strategies count what their shards had.
+    data[0].finished = all(state.finished for state in data)
+    for other in strategy[1:]:
+        strategy[0].tally.include(other.tally)
+        strategy[0].intents += other.intents
+        strategy[0].finished &= other.finished
+    return Outcome(data=data[0], strategy=strategy[0], orders=orders, fold=fold)
+
+
+def _reports(bus: Bus, shard: int) -> Iterator[ExecutionReport]:
+    reader = TopicReader(bus, REPORTS_TOPIC, values_of(Schema.REPORT, ExecutionReport), group="demo", partition=shard)
+    oldest, _ = bus.bounds(REPORTS_TOPIC, shard)
     if oldest > 0:
         raise BusError(f"{REPORTS_TOPIC} begins at position {oldest}: retention has passed the run's first reports")
-    fold = RunFold()
     while received := reader.read(REPORTS_PER_READ):
-        fold.feed(one.value for one in received)
-    return Outcome(
-        data=_state(bus, DATA_PLANE, DataState), strategy=_state(bus, STRATEGY_PLANE, StrategyState),
-        orders=_state(bus, ORDER_PLANE, OrderState), fold=fold)
+        yield from (one.value for one in received)
 
 
-def _state(bus: Bus, plane: str, kind: type[S]) -> S:
-    body = Snapshots(bus, f"snapshots.{plane}", plane).load()
-    if body is None:
+def _states(bus: Bus, plane: str, kind: type[S]) -> list[S]:
+    """Return the newest snapshot of each shard of ``plane``."""
+    topic = f"snapshots.{plane}"
+    bodies = [Snapshots(bus, topic, plane, shard).load() for shard in range(bus.partitions(topic))]
+    if None in bodies:
         raise BusError(f"the {plane} left no snapshot: it never stopped in order")
-    return msgspec.msgpack.decode(body, type=kind)
+    return [msgspec.msgpack.decode(body, type=kind) for body in bodies if body is not None]
 
 
 def _missing(one: Tally, other: Tally) -> int:

@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 
 from algotrade.bus import Bus
 from algotrade.bus.topics import PLANES
-from algotrade_runners.replay_time import handled_name
+from algotrade_runners.replay_time import handled
 
 TENTH = 10
 
@@ -43,7 +43,7 @@ class LiveLines:
     def update(self) -> None:
         """Move the bars."""
         for plane, task in self._tasks.items():
-            self._progress.update(task, completed=max(0, self._bus.promised(handled_name(plane))))
+            self._progress.update(task, completed=max(0, handled(self._bus, plane)))
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -66,7 +66,7 @@ class PlainLines:
 
     def update(self) -> None:
         """Print a line if there is something new to say."""
-        percents = {plane: max(0, self._bus.promised(handled_name(plane))) * 100 // self._total for plane in PLANES}
+        percents = {plane: max(0, handled(self._bus, plane)) * 100 // self._total for plane in PLANES}
         tenth = min(percents.values()) // TENTH
         if tenth > self._tenth:
             self._tenth = tenth

@@ -12,7 +12,7 @@ from algotrade.feeds import Feed, Pace, QualityGate, Verdict
 from algotrade.telemetry import get_log
 from algotrade.telemetry.metrics import Samples
 from algotrade_runners.host import WAIT_S
-from algotrade_runners.replay_time import handled_name, ready_name
+from algotrade_runners.replay_time import INTENTS_TOPIC, handled_name, ready_name
 from algotrade_runners.tally import Tally, last_sequence
 
 PUBLISH_NS_MIN = 2 * NANOSECONDS_PER_MILLISECOND
@@ -139,7 +139,9 @@ class DataPlane:
         self.state.started_ns = 0
 
     def _readers_ready(self) -> bool:
-        return all(self._bus.promised(ready_name(plane)) > 0 for plane in (STRATEGY_PLANE, ORDER_PLANE))
+        names = [ready_name(ORDER_PLANE), *(
+            ready_name(STRATEGY_PLANE, shard) for shard in range(self._bus.partitions(INTENTS_TOPIC)))]
+        return all(self._bus.promised(name) > 0 for name in names)
 
     def _advance(self) -> bool:
         if self._unsent is None and not self.state.finished:
@@ -188,7 +190,9 @@ class DataPlane:
         self.state.read.add(due)
         self.state.published.add(verdict.passed)
         self.state.quarantined += len(verdict.quarantined)
-        self._bus.promise(handled_name(self.name), self.state.read.last_sequence)
+        name, came_to = handled_name(self.name), self.state.read.last_sequence
+        if came_to > self._bus.promised(name):  # else it goes back for a shard
+            self._bus.promise(name, came_to)
         if self.state.read.records - self._saved_at >= self._records_between:
             self._save()
         return True

@@ -1,5 +1,6 @@
 """Builds the order plane from settings, on a bus that is already open."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -10,7 +11,9 @@ from algotrade.domain import Clock, OrderIntent, Records
 from algotrade.execution import OrderManager, SimulatedBroker
 from algotrade.execution.remote.broker import RemoteBroker
 from algotrade.risk import Gate
-from algotrade_runners.order_plane.plane import INTENTS_TOPIC, JOURNAL_TOPIC, OrderPlane, OrderState, ReplayBroker
+from algotrade_runners.order_plane.arrivals import Arrivals
+from algotrade_runners.order_plane.plane import JOURNAL_TOPIC, REPORTS_TOPIC, OrderPlane, OrderState, ReplayBroker
+from algotrade_runners.replay_time import INTENTS_TOPIC
 from algotrade_runners.settings import Settings
 
 SNAPSHOTS_TOPIC = f"snapshots.{ORDER_PLANE}"
@@ -30,7 +33,7 @@ def build_order_plane(settings: Settings, bus: Bus, clock: Clock) -> OrderPlane:
     sessions = settings.sessions()
     gate = Gate(settings.risk, instruments, sessions)
     broker = build_broker(settings, gate.marks, clock)
-    leadership = Leadership(bus, JOURNAL_TOPIC, broker.arm)
+    leadership = Leadership(bus, JOURNAL_TOPIC, may_act=broker.arm)
     leadership.claim()
     snapshots = Snapshots(bus, SNAPSHOTS_TOPIC, ORDER_PLANE)
     body = snapshots.load()
@@ -39,10 +42,18 @@ def build_order_plane(settings: Settings, bus: Bus, clock: Clock) -> OrderPlane:
     return OrderPlane(
         bus=bus, leadership=leadership, snapshots=snapshots, gate=gate, broker=broker, clock=clock, state=state,
         market=MarketReader(bus, group=ORDER_PLANE, cursor=state.cursor),
-        intents=TopicReader(bus, INTENTS_TOPIC, values_of(Schema.INTENT, of_intents), group=ORDER_PLANE,
-                            position=state.intents_position),
+        intents=Arrivals([
+            TopicReader(bus, INTENTS_TOPIC, values_of(Schema.INTENT, of_intents), group=ORDER_PLANE, partition=shard,
+                        position=position) for shard, position in _by_shard(bus, INTENTS_TOPIC, state.intents_positions)
+        ], settings.venue, settings.run.seed, state.last_arrivals_ns),
         journal=RepeatingOutput(bus, JOURNAL_TOPIC, position=state.journal_position),
-        reports=RepeatingOutput(bus, "orders.reports", position=state.reports_position),
-        manager=OrderManager(instruments, gate), model=settings.venue, seed=settings.run.seed,
+        reports=[RepeatingOutput(bus, REPORTS_TOPIC, position=position, shard=shard)
+                 for shard, position in _by_shard(bus, REPORTS_TOPIC, state.reports_positions)],
+        manager=OrderManager(instruments, gate), model=settings.venue,
         records_between=settings.snapshots.records_between,
     )
+
+
+def _by_shard(bus: Bus, topic: str, positions: Sequence[int]) -> list[tuple[int, int]]:
+    """Return (shard, position to go on from) of every shard, 0 where a snapshot has none."""
+    return list(enumerate(positions or [0] * bus.partitions(topic)))

@@ -1,7 +1,6 @@
 """Intents and market data in, reports out; in event time, as ``replay_time`` has it."""
 
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -14,11 +13,9 @@ from algotrade.bus import (
     Leadership,
     MarketCursor,
     MarketReader,
-    Received,
     RepeatingOutput,
     Schema,
     Snapshots,
-    TopicReader,
 )
 from algotrade.bus.market import instrument_key
 from algotrade.bus.topics import ORDER_PLANE
@@ -34,17 +31,17 @@ from algotrade.execution import (
     journal_entry,
 )
 from algotrade.execution.remote.broker import RemoteBroker
-from algotrade.matching import VenueModel, arrival_ns
+from algotrade.matching import VenueModel
 from algotrade.risk import Gate, GateState
 from algotrade.telemetry import get_log
 from algotrade.telemetry.metrics import Histogram, Samples
 from algotrade_runners.host import WAIT_S
-from algotrade_runners.replay_time import INTENTS_TIME, REPORTS_TIME, handled_name, later, ready_name
+from algotrade_runners.order_plane.arrivals import Arrivals, Arrived
+from algotrade_runners.replay_time import INTENTS_TOPIC, REPORTS_TIME, handled_name, intents_time, later, ready_name
 from algotrade_runners.tally import Tally, up_to
 
-INTENTS_TOPIC = "orders.intents"
 JOURNAL_TOPIC = "orders.journal"
-INTENTS_PER_READ = 256
+REPORTS_TOPIC = "orders.reports"
 
 ReplayBroker = SimulatedBroker | RemoteBroker
 """A broker that lives in event time."""
@@ -54,10 +51,12 @@ class OrderState(msgspec.Struct, kw_only=True):
     """The order plane's snapshot: what it knows, and the positions that this reflects."""
 
     cursor: MarketCursor = MarketCursor()
-    intents_position: int = 0
-    reports_position: int = 0
+    intents_positions: list[int] = []
+    reports_positions: list[int] = []
+    """One for each shard."""
     journal_position: int = 0
-    last_arrival_ns: int = 0
+    last_arrivals_ns: list[int] = []
+    """When the last intent that was handled reached the venue, for each shard."""
     manager: ManagerState | None = None
     gate: GateState | None = None
     broker: BrokerState | None = None
@@ -87,9 +86,9 @@ class OrderPlane:
 
     name = ORDER_PLANE
 
-    def __init__(self, *, bus: Bus, leadership: Leadership, market: MarketReader, intents: TopicReader[OrderIntent],
-                 journal: RepeatingOutput, reports: RepeatingOutput, snapshots: Snapshots, manager: OrderManager,
-                 gate: Gate, broker: ReplayBroker, model: VenueModel, seed: int, clock: Clock,
+    def __init__(self, *, bus: Bus, leadership: Leadership, market: MarketReader, intents: Arrivals,
+                 journal: RepeatingOutput, reports: Sequence[RepeatingOutput], snapshots: Snapshots,
+                 manager: OrderManager, gate: Gate, broker: ReplayBroker, model: VenueModel, clock: Clock,
                  records_between: int, state: OrderState) -> None:
         self._bus = bus
         self._leadership = leadership
@@ -102,10 +101,8 @@ class OrderPlane:
         self._gate = gate
         self._broker = broker
         self._model = model
-        self._seed = seed
         self._clock = clock
         self._records_between = records_between
-        self._pending: deque[_Arrived] = deque()
         self._origins_ns: dict[int, int] = {}
         self._intent_latency = Histogram()
         self._intent_latency.counts = state.intent_latency_counts or self._intent_latency.counts
@@ -130,8 +127,9 @@ class OrderPlane:
         elif self._leadership.epoch and not self._leadership.leads:
             self._say_disarmed()
         # The promise before the log: what it covers was appended before it rose.
-        promised_ns = self._bus.promised(INTENTS_TIME)
-        self._take_intents()
+        promised_ns = min(self._bus.promised(intents_time(shard)) for shard in range(len(self._reports)))
+        for origin_time_ns in self._intents.take():
+            self._observe(self._intent_latency, origin_time_ns)
         available = self._market.poll() or MarketBatch.of({})
         before = self.state.tally.records + self.state.intents
         next_market_ns = self._handle(available, promised_ns)
@@ -142,7 +140,7 @@ class OrderPlane:
         if progressed:
             self.state.ended_ns = self._clock.monotonic_ns()
             self.state.began_ns = self.state.began_ns or self.state.ended_ns
-        if self._leadership.leads and self._market.ended and promised_ns == PROMISE_END and not self._pending:
+        if self._leadership.leads and self._market.ended and promised_ns == PROMISE_END and not len(self._intents):
             self.state.finished = self.done = True
         self._waits += not progressed
         return progressed
@@ -193,6 +191,8 @@ class OrderPlane:
     def _begin_to_lead(self) -> None:
         get_log().info("leads", epoch=self._leadership.epoch, records=self.state.tally.records)
         self._snapshots.forget()
+        for output in (self._journal, *self._reports):
+            output.look_again()
         self._bus.promise(ready_name(self.name), 1)
 
     def _handle(self, available: MarketBatch, promised_ns: int) -> int | None:
@@ -205,14 +205,14 @@ class OrderPlane:
         if self._broker.acts_outside and not self._leadership.leads:
             available, covered_ns = self._behind_leader(available, covered_ns)
         while True:
-            arrival_ns = self._pending[0].arrival_ns if self._pending else PROMISE_END
+            arrival_ns = self._intents.first_ns
             if self._broker.advance(available, at, min(covered_ns, arrival_ns)):
                 self._take_broker_events()
                 continue
             next_market_ns = self._next_market_ns(available, at)
-            if not self._pending or arrival_ns > covered_ns or next_market_ns is None or next_market_ns < arrival_ns:
+            if not self._intents.may_go(covered_ns) or next_market_ns is None or next_market_ns < arrival_ns:
                 break
-            self._on_intent(self._pending.popleft())
+            self._on_intent(self._intents.pop())
         handled = int(self._broker.counters["last_sequence"][0])
         if at.any():
             self.state.tally.add(up_to(available, handled))
@@ -235,11 +235,10 @@ class OrderPlane:
             return min(times_ns)
         return PROMISE_END if self._market.frontier == PROMISE_END else None
 
-    def _on_intent(self, arrived: "_Arrived") -> None:
+    def _on_intent(self, arrived: Arrived) -> None:
         intent, now_ns = arrived.received.value, arrived.arrival_ns
         handling = self._manager.on_intent(intent, now_ns)
         self.state.intents += 1
-        self.state.last_arrival_ns = now_ns
         for report in handling.reports:
             self._report(report)
         if handling.command is not None:
@@ -264,7 +263,8 @@ class OrderPlane:
                 self._report(report)
 
     def _report(self, report: ExecutionReport) -> None:
-        self._reports.send(instrument_key(report.instrument), Schema.REPORT, report)
+        key = instrument_key(report.instrument)
+        self._reports[self._bus.partition_for(REPORTS_TOPIC, key)].send(key, Schema.REPORT, report)
         self.state.reports += 1
         if report.exec_type is ExecType.TRADE:
             self.state.fills += 1
@@ -275,22 +275,13 @@ class OrderPlane:
         if origin_ns:
             latency.observe((self._clock.time_ns() - origin_ns) / NANOSECONDS_PER_SECOND)
 
-    def _take_intents(self) -> None:
-        """Take what the log has, with the times of arrival; no intent overtakes another."""
-        while received := self._intents.read(INTENTS_PER_READ):
-            for one in received:
-                latest_ns = self._pending[-1].arrival_ns if self._pending else self.state.last_arrival_ns
-                alone_ns = arrival_ns(self._model, self._seed, one.value.id, one.value.event_time_ns)
-                self._pending.append(_Arrived(max(latest_ns, alone_ns), one))
-                self._observe(self._intent_latency, one.origin_time_ns)
-
     def _promises(self, next_market_ns: int | None, promised_ns: int) -> dict[str, int]:
         """Return the promise that no report will come before what is handled next has had time to make one."""
         promises = {handled_name(self.name): self.state.tally.last_sequence}
         if promised_ns != PROMISE_NONE:
             first_ns = min(
                 self.state.tally.last_time_ns if next_market_ns is None else next_market_ns,
-                self._pending[0].arrival_ns if self._pending else PROMISE_END,
+                self._intents.first_ns,
                 later(promised_ns, self._model.order_latency_ns),
             )
             promises[REPORTS_TIME] = (
@@ -298,7 +289,7 @@ class OrderPlane:
         return {name: value for name, value in promises.items() if value > self._bus.promised(name)}
 
     def _publish(self, promises: Mapping[str, int]) -> None:
-        self._leadership.publish([self._journal, self._reports], promises)
+        self._leadership.publish([self._journal, *self._reports], promises)
 
     def _restore(self, state: OrderState) -> None:
         if state.manager is not None and state.gate is not None and state.broker is not None:
@@ -310,20 +301,13 @@ class OrderPlane:
         self._publish({})
         state = self.state
         state.cursor = self._market.cursor
-        state.intents_position = self._pending[0].received.position if self._pending else self._intents.position
-        state.reports_position = self._reports.position
+        state.intents_positions, state.last_arrivals_ns = self._intents.positions, self._intents.last_arrivals_ns
+        state.reports_positions = [output.position for output in self._reports]
         state.journal_position = self._journal.position
         state.manager, state.gate, state.broker = self._manager.state(), self._gate.state(), self._broker.state()
         self._snapshots.save(
             msgspec.msgpack.encode(state),
-            {**state.cursor.commits(), (INTENTS_TOPIC, 0): state.intents_position,
-             (JOURNAL_TOPIC, 0): state.journal_position},
+            {**state.cursor.commits(), (JOURNAL_TOPIC, 0): state.journal_position,
+             **{(INTENTS_TOPIC, shard): position for shard, position in enumerate(state.intents_positions)}},
             lease=self._leadership.lease)
         self._saved_at = state.tally.records
-
-
-class _Arrived(msgspec.Struct, frozen=True):
-    """An intent with the time at which it reaches the venue."""
-
-    arrival_ns: int
-    received: Received[OrderIntent]

@@ -6,8 +6,9 @@ from algotrade.bus import Bus, Leadership, MarketReader, RepeatingOutput, Schema
 from algotrade.bus.topics import STRATEGY_PLANE
 from algotrade.domain import ExecutionReport
 from algotrade.strategy import KernelRunner, Runnable
+from algotrade_runners.replay_time import INTENTS_TOPIC
 from algotrade_runners.settings import Settings, strategy_of
-from algotrade_runners.strategy_plane.plane import INTENTS_TOPIC, REPORTS_TOPIC, StrategyPlane, StrategyState
+from algotrade_runners.strategy_plane.plane import REPORTS_TOPIC, StrategyPlane, StrategyState
 
 SNAPSHOTS_TOPIC = f"snapshots.{STRATEGY_PLANE}"
 
@@ -18,22 +19,23 @@ def build_strategy(settings: Settings) -> Runnable:
     return KernelRunner(definition, parameters, settings.universe(), settings.run.id)
 
 
-def build_strategy_plane(settings: Settings, bus: Bus, strategy: Runnable | None = None) -> StrategyPlane:
-    """Return the strategy plane, restored from its newest snapshot where there is one.
+def build_strategy_plane(settings: Settings, bus: Bus, strategy: Runnable | None = None,
+                         shard: int = 0) -> StrategyPlane:
+    """Return the strategy plane of a ``shard``, restored from its newest snapshot where there is one.
 
     ``strategy``: one of the caller's own, instead of the one that the settings name.
     """
     strategy = strategy or build_strategy(settings)
-    leadership = Leadership(bus, INTENTS_TOPIC)
+    leadership = Leadership(bus, INTENTS_TOPIC, shard=shard)
     leadership.claim()
-    snapshots = Snapshots(bus, SNAPSHOTS_TOPIC, STRATEGY_PLANE)
+    snapshots = Snapshots(bus, SNAPSHOTS_TOPIC, STRATEGY_PLANE, shard)
     body = snapshots.load()
     state = StrategyState() if body is None else msgspec.msgpack.decode(body, type=StrategyState)
     return StrategyPlane(
         bus=bus, leadership=leadership, snapshots=snapshots, strategy=strategy, state=state,
-        market=MarketReader(bus, group=STRATEGY_PLANE, cursor=state.cursor),
+        market=MarketReader(bus, group=STRATEGY_PLANE, cursor=state.cursor, shards=(shard,)),
         reports=TopicReader(bus, REPORTS_TOPIC, values_of(Schema.REPORT, ExecutionReport), group=STRATEGY_PLANE,
-                            position=state.reports_position),
-        output=RepeatingOutput(bus, INTENTS_TOPIC, position=state.intents_position),
+                            position=state.reports_position, partition=shard),
+        output=RepeatingOutput(bus, INTENTS_TOPIC, position=state.intents_position, shard=shard), shard=shard,
         report_latency_ns=settings.venue.report_latency_ns, records_between=settings.snapshots.records_between,
     )

@@ -6,8 +6,10 @@ from algotrade.bus import Bus, open_bus
 from algotrade.bus.topics import STRATEGY_PLANE
 from algotrade.domain import SystemClock
 from algotrade_runners.host import Plane, host, leave, settings_from_command_line
+from algotrade_runners.replay_time import INTENTS_TOPIC
 from algotrade_runners.settings import Settings
 from algotrade_runners.strategy_plane.build import build_strategy_plane
+from algotrade_runners.strategy_plane.shards import StrategyShards
 
 
 def run_strategy_plane(settings: Settings) -> int:
@@ -22,7 +24,9 @@ def main() -> None:
 
 def _build(settings: Settings, clock: SystemClock) -> tuple[Plane, Bus]:  # noqa: ARG001 -- a strategy has no clock
     bus = open_bus(settings.bus.url, STRATEGY_PLANE, os.environ)
-    return build_strategy_plane(settings, bus), bus
+    if bus.partitions(INTENTS_TOPIC) == 1:
+        return build_strategy_plane(settings, bus), bus
+    return StrategyShards(bus, lambda shard: build_strategy_plane(settings, bus, shard=shard)), bus
 
 
 if __name__ == "__main__":

@@ -25,11 +25,10 @@ from algotrade.strategy import Runnable
 from algotrade.telemetry import get_log
 from algotrade.telemetry.metrics import Samples
 from algotrade_runners.host import WAIT_S
-from algotrade_runners.replay_time import INTENTS_TIME, REPORTS_TIME, handled_name, ready_name
+from algotrade_runners.replay_time import REPORTS_TIME, handled_name, intents_time, ready_name
 from algotrade_runners.strategy_plane.stretches import stretches
 from algotrade_runners.tally import Tally, last_sequence, up_to
 
-INTENTS_TOPIC = "orders.intents"
 REPORTS_TOPIC = "orders.reports"
 REPORTS_PER_READ = 256
 
@@ -51,7 +50,7 @@ class StrategyState(msgspec.Struct, kw_only=True):
 
 
 class StrategyPlane:
-    """Feeds one strategy.
+    """Feeds one strategy, with the instruments of one ``shard``.
 
     ``outstanding`` are the intents that reports are still due for. With none, records are handled as they come; with
     some, a record is handled only once the order plane has promised that no report can come before it any more.
@@ -61,7 +60,7 @@ class StrategyPlane:
 
     def __init__(self, *, bus: Bus, leadership: Leadership, market: MarketReader, reports: TopicReader[ExecutionReport],
                  output: RepeatingOutput, snapshots: Snapshots, strategy: Runnable, report_latency_ns: int,
-                 records_between: int, state: StrategyState) -> None:
+                 records_between: int, state: StrategyState, shard: int = 0) -> None:
         self._bus = bus
         self._leadership = leadership
         self._market = market
@@ -71,6 +70,7 @@ class StrategyPlane:
         self._strategy = strategy
         self._report_latency_ns = report_latency_ns
         self._records_between = records_between
+        self._shard = shard
         self._pending: deque[Received[ExecutionReport]] = deque()
         self._outstanding = set(state.outstanding)
         self.state = state
@@ -131,7 +131,8 @@ class StrategyPlane:
     def _begin_to_lead(self) -> None:
         get_log().info("leads", epoch=self._leadership.epoch, records=self.state.tally.records)
         self._snapshots.forget()
-        self._bus.promise(ready_name(self.name), 1)
+        self._output.look_again()
+        self._bus.promise(ready_name(self.name, self._shard), 1)
 
     def _handle(self, available: MarketBatch, promised_ns: int) -> int | None:
         """Handle ``available`` as far as allowed; return the event time of the record that has to wait, None for none.
@@ -220,7 +221,8 @@ class StrategyPlane:
             time_ns = PROMISE_END
         else:
             time_ns = self.state.tally.last_time_ns if waiting_at_ns is None else waiting_at_ns
-        promises = {INTENTS_TIME: time_ns, handled_name(self.name): self.state.tally.last_sequence}
+        promises = {intents_time(self._shard): time_ns,
+                    handled_name(self.name, self._shard): self.state.tally.last_sequence}
         return {name: value for name, value in promises.items() if value > self._bus.promised(name)}
 
     def _save(self) -> None:
@@ -233,5 +235,6 @@ class StrategyPlane:
         state.strategy = self._strategy.state()
         self._snapshots.save(
             msgspec.msgpack.encode(state),
-            {**state.cursor.commits(), (REPORTS_TOPIC, 0): state.reports_position}, lease=self._leadership.lease)
+            {**state.cursor.commits(), (REPORTS_TOPIC, self._shard): state.reports_position},
+            lease=self._leadership.lease)
         self._saved_at = state.tally.records

@@ -45,7 +45,6 @@ def _rows(plane: str, table: Mapping[str, Topic]) -> Iterator[tuple[str, str, tu
         yield "topic", leader_topic(other), own[:2] + own[3:] if other == plane else seen
         yield "group", other, seen if other == plane else ("DESCRIBE",)
     yield "group", f"{plane}.candidates", seen
-    yield "group", f"{plane}.shards", seen
     yield "topic", INSTRUMENTS, seen
     yield "group", "observer", seen
 

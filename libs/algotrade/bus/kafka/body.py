@@ -25,12 +25,10 @@ from algotrade.bus.kafka.epochs import LeaderLog, installed
 from algotrade.bus.kafka.fence import Fence
 from algotrade.bus.kafka.meter import Meter
 from algotrade.bus.kafka.names import (
-    INSTRUMENTS,
     PROMISES,
-    candidates_group,
+    candidates,
     group_name,
     leader_topic,
-    shards_group,
     whole_name,
 )
 from algotrade.bus.kafka.promises import Promises
@@ -49,7 +47,7 @@ from algotrade.bus.rules import (
     size_bytes,
     topic_named,
 )
-from algotrade.bus.topics import DEAD_WRITER, TOPICS, Topic, with_shards
+from algotrade.bus.topics import DEAD_WRITER, SHARED_OUT, TOPICS, Topic, led_together, with_shards
 from algotrade.domain.clock import NANOSECONDS_PER_MILLISECOND, SystemClock
 from algotrade.telemetry.metrics import Samples
 
@@ -88,11 +86,11 @@ class KafkaBus:
         self._tails = Tails(self._fetcher, self._floor)
         self._kept: dict[Lane, Kept] = {}
         self._own_ends: dict[Lane, int] = {}
-        self._leader_logs: dict[str, LeaderLog] = {}
-        self._fence: Fence | None = None
+        self._leader_logs: dict[Lane, LeaderLog] = {}
+        self._fences: dict[int, Fence] = {}
         self._seats: Seats | None = None
-        self._shards: Seats | None = None
-        self._lease: Lease | None = None
+        self._leases: dict[int, tuple[int, Lease]] = {}
+        """By shard, with how often its seat had been given to this process then."""
         self._commits: dict[tuple[str, int], int] = {}
         self._promises = Promises(writer or "observer")
         self._watch = Watch(lambda: self._admin.answers(whole_name(address.run, PROMISES)), self._clock)
@@ -199,18 +197,18 @@ class KafkaBus:
         self._tails.drain(0)
         return self._promises.value(name)
 
-    def lead(self, topic: str) -> Lease:
-        """Take the lead of everything that this plane writes; it covers what a lease on any of its topics covers."""
+    def lead(self, topic: str, shard: int = 0) -> Lease:
+        """Take the lead of what this plane writes of ``shard``; it covers what a lease on any of its topics covers."""
         row = topic_named(self._table, topic)
         check_writer(row, self._writer)
-        claims = (whole_name(self._address.run, leader_topic(row.writer)), 0)
+        claims = (whole_name(self._address.run, leader_topic(row.writer)), shard)
+        own = [(other, self._lanes[other.name, p]) for other, p in led_together(self._table, row.writer, shard)]
         # What another process of this plane has appended, deleted and committed since is asked for anew.
-        self._kept.clear()
+        for _, lane in own:
+            self._kept.pop(lane, None)
         self._commits.clear()
         (offset,) = self._appender.append([(claims, Record(b"", b"", 0))])
         epoch = offset + 1
-        own = [(other, self._lanes[other.name, p]) for other in self._table.values() if other.writer == row.writer
-               for p in range(other.partitions)]
         markers = [(lane, Record(b"", b"", self._kept_of(other, lane).through, epoch, is_marker=True))
                    for other, lane in own]
         offsets = self._appender.append(markers)
@@ -219,38 +217,42 @@ class KafkaBus:
             self._note(lane, at, record)
             stand[lane] = at
         self._appender.append([(claims, Record(b"", installed(epoch, stand), 0))])
-        if self._fence is not None:
-            self._fence.close()
-        self._fence = Fence(self._new_fetcher(), stand)
+        if shard in self._fences:
+            self._fences[shard].close()
+        self._fences[shard] = Fence(self._new_fetcher(), stand)
         self.meter.epoch = epoch
-        return Lease(topic=topic, epoch=epoch)
+        return Lease(topic=topic, epoch=epoch, shard=shard)
 
-    def campaign(self, topic: str) -> Lease | None:
+    def campaign(self, topic: str, shard: int = 0) -> Lease | None:
         """Take the lead once the group of this plane's processes gives it to this one."""
-        writer = topic_named(self._table, topic).writer
-        if self._seats is None:
-            self._seats = Seats(self._address, self._access, candidates_group(self._address.run, writer),
-                                whole_name(self._address.run, leader_topic(writer)), self.meter.error)
-        held = self._seats.look()
-        self.meter.rebalances = self._seats.rebalances
-        if self._lease is not None:
+        seats = self._joined(topic)
+        held = seats.look()
+        given, lease = self._leases.get(shard, (0, None))
+        if held.get(shard, given) > given:
+            # Also where this process had it before: who had it meanwhile has led.
+            lease = self.lead(topic, shard)
+            self._leases[shard] = held[shard], lease
+        elif lease is not None:
             # The log says who leads, not the group: a seat may move before anybody has taken the lead.
-            self._check_lease(self._lease)
-        elif held:
-            self._lease = self.lead(topic)
-        return self._lease
+            self._check_lease(lease)
+        return lease
 
     def shares(self, topic: str) -> frozenset[int]:
-        """Return the shards that the group of this plane's processes gives to this one."""
+        """Return the shards that the group of this plane's processes gives to this one; the first answer is awaited."""
+        assert topic_named(self._table, topic).sharded, f"{topic} is not sharded"
+        seats = self._joined(topic)
+        seats.wait_dealt()
+        return frozenset(seats.look())
+
+    def _joined(self, topic: str) -> Seats:
+        """Return this process's seats in the group of its plane, to which it belongs from the first question on."""
         row = topic_named(self._table, topic)
         check_writer(row, self._writer)
-        assert row.sharded, f"{topic} is not sharded"
-        if self._shards is None:
-            self._shards = Seats(self._address, self._access, shards_group(self._address.run, row.writer),
-                                 whole_name(self._address.run, INSTRUMENTS), self.meter.error)
-        held = self._shards.look()
-        self.meter.rebalances = self._shards.rebalances
-        return held
+        if self._seats is None:
+            self._seats = Seats(self._address, self._access, *candidates(self._address.run, row.writer),
+                                self.meter.error)
+        self.meter.rebalances = self._seats.rebalances
+        return self._seats
 
     def topics(self) -> Iterable[str]:
         """Return the topics' names."""
@@ -272,14 +274,13 @@ class KafkaBus:
         if self._closed:
             return
         self._closed = True
-        for seats in (self._seats, self._shards):
-            if seats is not None:
-                seats.close()
+        if self._seats is not None:
+            self._seats.close()
         self._watch.close()
         self._teller.close()
         self._appender.close()
-        if self._fence is not None:
-            self._fence.close()
+        for fence in self._fences.values():
+            fence.close()
         self._fetcher.close()
 
     def _lane(self, topic: str, partition: int) -> Lane:
@@ -367,16 +368,16 @@ class KafkaBus:
         return Fetcher(self._address, self._access, group_name(self._address, None), self.meter.error)
 
     def _floor(self, lane: Lane, position: int) -> tuple[int, int]:
-        topic = lane[0].removeprefix(whole_name(self._address.run, ""))
-        writer = self._table[topic].writer
-        if writer == DEAD_WRITER:
+        row = self._table[lane[0].removeprefix(whole_name(self._address.run, ""))]
+        if row.writer == DEAD_WRITER:
             return 0, position
-        return self._leader_log(writer).floor(lane, position)
+        shard = lane[1] if row.sharded and row.writer in SHARED_OUT else 0
+        return self._leader_log(row.writer, shard).floor(lane, position)
 
-    def _leader_log(self, writer: str) -> LeaderLog:
-        """Return what the leader topic of ``writer`` says now."""
-        log = self._leader_logs.setdefault(writer, LeaderLog())
-        lane = (whole_name(self._address.run, leader_topic(writer)), 0)
+    def _leader_log(self, writer: str, shard: int) -> LeaderLog:
+        """Return what the leader topic of ``writer`` says now of ``shard``."""
+        lane = (whole_name(self._address.run, leader_topic(writer)), shard)
+        log = self._leader_logs.setdefault(lane, LeaderLog())
         _, end = self._fetcher.bounds(lane)
         if log.position == 0 and end:
             self._tails.follow(lane, 0, lambda record: log.take(record.offset, record.value))
@@ -384,12 +385,11 @@ class KafkaBus:
         return log
 
     def _check_lease(self, lease: Lease) -> None:
-        assert self._fence is not None, f"{lease} was not taken here"
-        self._fence.look(lease)
+        assert lease.shard in self._fences, f"{lease} was not taken here"
+        self._fences[lease.shard].look(lease)
 
     def _check_counts(self, lease: Lease, written: Mapping[Lane, int]) -> None:
-        assert self._fence is not None
-        self._fence.read_back(lease, written)
+        self._fences[lease.shard].read_back(lease, written)
 
     def _promise(self, promises: Mapping[str, int]) -> None:
         if self._promises.raise_to(promises):

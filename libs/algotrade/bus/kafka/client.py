@@ -242,14 +242,15 @@ class Seats:
     The cluster takes a seat from a member that it has not heard of for ``SESSION_S_MAX``, or that has not looked for
     ``CAMPAIGN_S_MAX``, and gives it to another. A member that joins takes none away from the others.
 
-    ``held``        the partitions that are this member's now
+    ``held``        the partitions that are this member's now, each with how often it was given to it
     ``rebalances``  how often they were dealt out anew
     """
 
     def __init__(self, address: KafkaAddress, access: KafkaAccess, group: str, topic: str,
                  on_error: "OnError | None" = None) -> None:
-        self.held: frozenset[int] = frozenset()
+        self.held: dict[int, int] = {}
         self.rebalances = 0
+        self._given_times: dict[int, int] = {}
         self._topic = topic
         self._consumer = Consumer({
             **_COMMON, **access.settings, "bootstrap.servers": ",".join(address.servers), "group.id": group,
@@ -259,9 +260,18 @@ class Seats:
         })
         self._consumer.subscribe([topic], on_assign=self._given, on_revoke=self._taken, on_lost=self._taken)
 
-    def look(self) -> frozenset[int]:
+    def wait_dealt(self) -> None:
+        """Return once the group has dealt for the first time; raises ``BusUnreachable``."""
+        clock = SystemClock()
+        deadline_ns = clock.monotonic_ns() + int(REQUEST_S_MAX * NANOSECONDS_PER_SECOND)
+        while not self.rebalances:
+            self.look(POLL_S)
+            if clock.monotonic_ns() > deadline_ns:
+                raise BusUnreachable(f"{self._topic}: its group has dealt nothing in {REQUEST_S_MAX:.0f} s")
+
+    def look(self, timeout_s: float = 0) -> Mapping[int, int]:
         """Return what is held, after hearing what the group has to say."""
-        message = self._consumer.poll(0)
+        message = self._consumer.poll(timeout_s)
         error = None if message is None else message.error()
         if error is not None and error.code() in _FORBIDDEN:
             raise translated(error, self._topic)
@@ -275,12 +285,15 @@ class Seats:
         # Assigned, or the group would take them back, and never fetched: the records are read elsewhere.
         consumer.incremental_assign([TopicPartition(part.topic, part.partition, OFFSET_END) for part in parts])
         consumer.pause(parts)
-        self.held |= {part.partition for part in parts}
+        for part in parts:
+            self._given_times[part.partition] = self._given_times.get(part.partition, 0) + 1
+            self.held[part.partition] = self._given_times[part.partition]
         self.rebalances += 1
 
     def _taken(self, consumer: Consumer, parts: list[TopicPartition]) -> None:
         consumer.incremental_unassign(parts)
-        self.held -= {part.partition for part in parts}
+        for part in parts:
+            self.held.pop(part.partition, None)
         self.rebalances += 1
 
 

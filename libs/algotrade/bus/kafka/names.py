@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from algotrade.bus.kafka.access import KafkaAddress
-from algotrade.bus.topics import DEAD_WRITER, Topic
+from algotrade.bus.topics import DATA_PLANE, DEAD_WRITER, SHARED_OUT, Topic
 
 PROMISES = "promises"
 LEADER_PREFIX = "leader."
@@ -37,14 +37,10 @@ def whole_name(run: str, topic: str) -> str:
     return f"{run}.{topic}"
 
 
-def shards_group(run: str, writer: str) -> str:
-    """Return the group whose members share the shards of ``writer`` out among themselves."""
-    return whole_name(run, f"{writer}.shards")
-
-
-def candidates_group(run: str, writer: str) -> str:
-    """Return the group whose members stand for the lead of ``writer``."""
-    return whole_name(run, f"{writer}.candidates")
+def candidates(run: str, writer: str) -> tuple[str, str]:
+    """Return the group whose members share the work of ``writer``, and the topic that it deals out, shard by shard."""
+    topic = INSTRUMENTS if writer == DATA_PLANE else leader_topic(writer)
+    return whole_name(run, f"{writer}.candidates"), whole_name(run, topic)
 
 
 def leader_topic(writer: str) -> str:
@@ -69,9 +65,10 @@ def cluster_topics(run: str, table: Mapping[str, Topic], brokers: int) -> list[C
     topics = [ClusterTopic(whole_name(run, row.name), row.partitions, replication, safe | _retention(row))
               for row in table.values()]
     writers = dict.fromkeys(row.writer for row in table.values() if row.writer != DEAD_WRITER)
-    topics += [ClusterTopic(whole_name(run, leader_topic(writer)), 1, replication, safe | {"retention.bytes": "-1"})
-               for writer in writers]
     shards = max((row.partitions for row in table.values() if row.sharded), default=1)
+    topics += [ClusterTopic(whole_name(run, leader_topic(writer)), shards if writer in SHARED_OUT else 1, replication,
+                            safe | {"retention.bytes": "-1"})
+               for writer in writers]
     topics.append(ClusterTopic(whole_name(run, INSTRUMENTS), shards, replication, safe | {"retention.bytes": "-1"}))
     topics.append(ClusterTopic(whole_name(run, PROMISES), 1, replication, safe | {
         "min.insync.replicas": "1", "retention.bytes": str(_PROMISE_BYTES), "segment.bytes": str(_SEGMENT_BYTES_MIN),

@@ -1,0 +1,98 @@
+"""Intents in the order in which they reach the venue, from all shards that bear them."""
+
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from algotrade.bus import PROMISE_END, Received, TopicReader
+from algotrade.domain import IntentId, OrderIntent
+from algotrade.matching import VenueModel, arrival_ns
+
+INTENTS_PER_READ = 256
+
+
+class Arrived(msgspec.Struct, frozen=True):
+    """An intent with the time at which it reaches the venue."""
+
+    arrival_ns: int
+    received: Received[OrderIntent]
+
+
+class Arrivals:
+    """Reads a shard's intents from each of ``readers``, and hands them out by the time of their arrival.
+
+    No intent overtakes another of its shard. Of those that arrive at one time, the one whose market record came first
+    goes first, so that it makes no difference how many shards there are.
+
+    ``last_arrivals_ns``  of the last intent handed out, for each shard
+    """
+
+    def __init__(self, readers: Sequence[TopicReader[OrderIntent]], model: VenueModel, seed: int,
+                 last_arrivals_ns: Sequence[int]) -> None:
+        self._readers = readers
+        self._model = model
+        self._seed = seed
+        self._pending: list[deque[Arrived]] = [deque() for _ in readers]
+        self.last_arrivals_ns = list(last_arrivals_ns) or [0] * len(readers)
+        self._first: int | None = None
+        """The shard of the intent that is next."""
+
+    def take(self) -> Iterator[int]:
+        """Take what the logs have; yield the publishing time of the market data behind each, ns since 1970 UTC."""
+        for shard, reader in enumerate(self._readers):
+            pending = self._pending[shard]
+            while received := reader.read(INTENTS_PER_READ):
+                for one in received:
+                    latest_ns = pending[-1].arrival_ns if pending else self.last_arrivals_ns[shard]
+                    alone_ns = arrival_ns(self._model, self._seed, one.value.id, one.value.event_time_ns)
+                    pending.append(Arrived(max(latest_ns, alone_ns), one))
+                    yield one.origin_time_ns
+        self._look()
+
+    def __len__(self) -> int:
+        return sum(map(len, self._pending))
+
+    @property
+    def first_ns(self) -> int:
+        """Return when the next intent arrives, ``PROMISE_END`` where none is known of."""
+        return PROMISE_END if self._first is None else self._pending[self._first][0].arrival_ns
+
+    def may_go(self, covered_ns: int) -> bool:
+        """Tell whether the next intent is known to be the next, when no more will be born that arrive before a time."""
+        if self._first is None:
+            return False
+        # Another shard may still bear one that arrives at that very time, and whose turn is before.
+        return self.first_ns <= covered_ns if len(self._readers) == 1 else self.first_ns < covered_ns
+
+    def pop(self) -> Arrived:
+        """Hand out the next intent."""
+        assert self._first is not None
+        arrived = self._pending[self._first].popleft()
+        self.last_arrivals_ns[self._first] = arrived.arrival_ns
+        self._look()
+        return arrived
+
+    @property
+    def positions(self) -> list[int]:
+        """Return, for each shard, where to read on from after a restart."""
+        return [pending[0].received.position if pending else reader.position
+                for pending, reader in zip(self._pending, self._readers, strict=True)]
+
+    @property
+    def dead(self) -> dict[str, int]:
+        """Return how many messages did not decode, by reason."""
+        total: Counter[str] = Counter()
+        for reader in self._readers:
+            total.update(reader.dead)
+        return total
+
+    def _look(self) -> None:
+        heads = [(pending[0].arrival_ns, pending[0].received.value.id, shard)
+                 for shard, pending in enumerate(self._pending) if pending]
+        self._first = min(heads, key=_turn)[2] if heads else None
+
+
+def _turn(head: tuple[int, IntentId, int]) -> tuple[int, int, int, int]:
+    arrival_ns, intent_id, shard = head
+    return arrival_ns, intent_id.sequence, intent_id.number, shard
