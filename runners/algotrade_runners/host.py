@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn, Protocol
 
-from algotrade.bus import Bus, BusError, Superseded
+from algotrade.bus import Bus, BusError, LogHole, Superseded
 from algotrade.config import CalendarError, ConfigError, load
 from algotrade.domain import InstrumentError, SystemClock
 from algotrade.feeds import FeedError
@@ -121,6 +121,8 @@ def host(plane_name: str, settings: Settings, build: "Builder",
         log.error("configuration_refused", error=str(error))  # noqa: TRY400
         return EXIT_USAGE
     except WORLD_ERRORS + world as error:
+        if isinstance(error, LogHole):
+            log.error("log_hole", **error.where)  # noqa: TRY400
         log.error("stopped_by_the_world", error=str(error), kind=type(error).__name__)  # noqa: TRY400
         return EXIT_WORLD
     except Exception:

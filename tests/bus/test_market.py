@@ -7,6 +7,8 @@ from algotrade.bus import (
     PROMISE_END,
     BusError,
     Faults,
+    LogPosition,
+    LogShortened,
     MarketCursor,
     MarketReader,
     MarketWriter,
@@ -386,9 +388,57 @@ def test_a_reader_whose_input_was_dropped_says_so():
     for first in range(1, 1_000, 10):
         writer.publish(quotes(*range(first, first + 10)))
 
-    reader = MarketReader(strategy, group=STRATEGY_PLANE)
-    with pytest.raises(PositionGone):
+    with pytest.raises(PositionGone, match=r"market\.quotes/0 begins at position 72; 0 is gone.*a new run") as caught:
+        MarketReader(strategy, group=STRATEGY_PLANE)
+    assert caught.value.where == {"topic": MARKET_QUOTES, "partition": 0, "from": 0, "to": 72}
+
+
+def test_a_reader_whose_input_is_dropped_under_it_says_so():
+    data, strategy = open_pair(market_topics(retention_bytes_max=20_000))
+    writer, reader = MarketWriter(data, records_max=10), MarketReader(strategy, group=STRATEGY_PLANE)
+    writer.publish(quotes(*range(1, 11)))
+    reader.consume(max(sequences(reader.poll())))
+    for group in (STRATEGY_PLANE, ORDER_PLANE):
+        data._shared.client(group).commit(group, {(MARKET_QUOTES, 0): 1_000})
+    for first in range(11, 1_011, 10):
+        writer.publish(quotes(*range(first, first + 10)))
+
+    with pytest.raises(PositionGone) as caught:
         reader.poll()
+    assert caught.value.where == {"topic": MARKET_QUOTES, "partition": 0, "from": 1, "to": 73}
+
+
+def test_what_does_not_decode_is_not_where_the_way_back_ends():
+    """The log lost its tail behind a message that does not decode; before it stand records that were cut otherwise."""
+    data, strategy = open_pair()
+    writer = MarketWriter(data)
+    writer.publish(quotes(1, 2))
+    writer.publish(quotes(3, 4, 5, 6), through=6)
+    data.append(MARKET_QUOTES, [Outgoing(b"k", b"no frame")])
+    writer.finish()
+
+    lost = MarketCursor(4, (LogPosition(MARKET_QUOTES, 0, 9),))
+    reader = MarketReader(strategy, group=STRATEGY_PLANE, cursor=lost)
+    assert handle_all(reader) == [5, 6]
+    behind_it = MarketCursor(6, (LogPosition(MARKET_QUOTES, 0, 3),))
+    again = MarketReader(strategy, group=STRATEGY_PLANE, cursor=behind_it)
+    assert handle_all(again) == []
+    assert again.dead == {}  # it had been met, and is not met again
+
+
+def test_a_writer_whose_predecessors_records_are_lost_says_so():
+    data, _ = open_pair()
+    writer = MarketWriter(data, records_max=2)
+    writer.publish(quotes(1, 2, 3, 4, 5))
+    writer.quarantine(quotes(6))
+    ends = writer.ends
+    assert {(end.topic, end.position) for end in ends if end.position} == {(MARKET_QUOTES, 3), (MARKET_QUARANTINE, 1)}
+    assert MarketWriter(data, ends=ends).ends == ends
+
+    del data._shared.logs[MARKET_QUOTES, 0].messages[1:]
+    with pytest.raises(LogShortened, match=r"market\.quotes/0 ends before position 1; there is no 3") as caught:
+        MarketWriter(data, ends=ends)
+    assert caught.value.where == {"topic": MARKET_QUOTES, "partition": 0, "from": 1, "to": 3}
 
 
 def test_batches_go_forward_and_sequences_rise():

@@ -1,8 +1,21 @@
 """A snapshot is there wholly or not at all, and what it goes on from is never deleted under it."""
 
+import re
+
 import pytest
 
-from algotrade.bus import BusError, Faults, MemoryBus, Outgoing, Schema, Snapshots, Superseded, TopicFull, encode_value
+from algotrade.bus import (
+    BusError,
+    Faults,
+    MemoryBus,
+    Outgoing,
+    PositionGone,
+    Schema,
+    Snapshots,
+    Superseded,
+    TopicFull,
+    encode_value,
+)
 from algotrade.bus.codec import Undecodable, decode, decode_value
 from algotrade.bus.snapshots import CHUNK_BYTES_MAX, _Chunk
 from algotrade.bus.topics import DATA_PLANE, MARKET_QUOTES, ORDER_PLANE, STRATEGY_PLANE, TOPICS
@@ -168,3 +181,22 @@ def test_every_snapshot_topic_is_flushed():
     assert all(topic.durable for name, topic in TOPICS.items() if name.startswith("snapshots."))
     with pytest.raises(Undecodable):
         decode(b"")
+
+
+def test_a_snapshot_older_than_its_inputs_is_refused_with_what_to_do(world):
+    """Nobody's retention does this: somebody's hand has."""
+    data, strategy = world.open(DATA_PLANE), world.open(STRATEGY_PLANE)
+    data.append(f"snapshots.{DATA_PLANE}", [message(str(i)) for i in range(5)])
+    kept = snapshots(strategy)
+    kept.check_inputs()
+    kept.save(b"state", {(f"snapshots.{DATA_PLANE}", 0): 2})
+    data.trim(f"snapshots.{DATA_PLANE}", 2)
+    snapshots(strategy).check_inputs()
+
+    data.trim(f"snapshots.{DATA_PLANE}", 4)
+    for one in (kept, snapshots(world.open(STRATEGY_PLANE))):
+        with pytest.raises(PositionGone) as caught:
+            one.check_inputs()
+        assert re.search(r"snapshot of the strategy-plane .* snapshots\.data-plane/0 position 2, but that log begins "
+                         r"at position 4.*`algotrade demo` without --resume", str(caught.value))
+        assert caught.value.where == {"topic": f"snapshots.{DATA_PLANE}", "partition": 0, "from": 2, "to": 4}

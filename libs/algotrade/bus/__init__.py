@@ -3,7 +3,7 @@
 from algotrade.bus.codec import Frame, Schema, Undecodable, decode, encode, encode_records, encode_value, values_of
 from algotrade.bus.leadership import Leadership
 from algotrade.bus.local import LocalBus
-from algotrade.bus.market import MarketWriter
+from algotrade.bus.market import LogPosition, MarketWriter
 from algotrade.bus.market_reader import MarketCursor, MarketReader
 from algotrade.bus.memory import Faults, MemoryBus
 from algotrade.bus.opening import BusPlace, KafkaPlace, LocalPlace, bus_at, open_bus
@@ -18,6 +18,7 @@ from algotrade.bus.port import (
     DiskFull,
     FormatUnsupported,
     Lease,
+    LogHole,
     LogShortened,
     Message,
     Outgoing,
@@ -50,6 +51,8 @@ __all__ = [
     "Lease",
     "LocalBus",
     "LocalPlace",
+    "LogHole",
+    "LogPosition",
     "LogShortened",
     "MarketCursor",
     "MarketReader",

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from algotrade.bus.codec import Undecodable, decode, decode_records, encode_records
 from algotrade.bus.port import PROMISE_END, PROMISE_NONE, Bus, Outgoing
+from algotrade.bus.rules import shortened
 from algotrade.bus.topics import MARKET_BARS, MARKET_QUARANTINE, MARKET_QUOTES, MARKET_TRADES
 from algotrade.domain.market import Kind, MarketBatch, Records
 
@@ -58,6 +59,14 @@ def market_lanes(bus: Bus, shards: Collection[int] | None = None) -> list[Lane]:
             if shards is None or p in shards]
 
 
+class LogPosition(msgspec.Struct, frozen=True):
+    """A place in one topic partition."""
+
+    topic: str
+    partition: int
+    position: int
+
+
 class MarketWriter:
     """The one writer of the market topics, or of some ``shards`` of them; it passes over what belongs to others.
 
@@ -65,11 +74,21 @@ class MarketWriter:
     that was killed repeats from its snapshot, and what is in the log already stays as it is. For the same reason
     ``publish`` may be called again with a batch that a ``TopicFull`` cut short.
 
+    ``ends`` are those that a predecessor's snapshot holds. A log that ends before has lost what that one published, and
+    whoever reads on behind its snapshot would never publish it again: then ``LogShortened`` is raised.
+
     ``repeated``  records that were not published because their partition has them already
     """
 
-    def __init__(self, bus: Bus, *, records_max: int = RECORDS_MAX, shards: Collection[int] | None = None) -> None:
+    def __init__(self, bus: Bus, *, records_max: int = RECORDS_MAX, shards: Collection[int] | None = None,
+                 ends: Sequence[LogPosition] = ()) -> None:
         assert records_max > 0, f"records_max is {records_max}"
+        self._ends = {(topic, p): bus.bounds(topic, p)[1]
+                      for topic in (*MARKET_TOPICS.values(), MARKET_QUARANTINE) for p in range(bus.partitions(topic))}
+        for end in ends:
+            following = self._ends[end.topic, end.partition]
+            if following < end.position:
+                raise shortened(end.topic, end.partition, end.position, following)
         self._bus = bus
         self._records_max = records_max
         self._last = {lane: last_sequence(bus, lane.topic, lane.partition) for lane in market_lanes(bus, shards)}
@@ -84,6 +103,11 @@ class MarketWriter:
     def last_sequences(self) -> dict[Lane, int]:
         """Return the last sequence in each topic partition, 0 where it is empty."""
         return dict(self._last)
+
+    @property
+    def ends(self) -> tuple[LogPosition, ...]:
+        """Return where each log ends as far as this writer knows: what belongs into a snapshot."""
+        return tuple(LogPosition(topic, p, end) for (topic, p), end in self._ends.items())
 
     def publish(self, batch: MarketBatch, *, through: int | None = None, origin_time_ns: int = 0) -> None:
         """Append ``batch`` and promise every sequence up to ``through``: by default the last one of the batch.
@@ -106,11 +130,13 @@ class MarketWriter:
             promises = self._promises(through) if is_last else {}
             # Of a partition that gets nothing, the promise is true before the others have got theirs.
             busy = {part.lane.promise for part in some}
-            self._bus.append_all(
+            positions = self._bus.append_all(
                 list(by_topic.items()), promises={name: value for name, value in promises.items() if name in busy},
                 holding={name: value for name, value in promises.items() if name not in busy})
+            given = {topic: iter(places) for topic, places in zip(by_topic, positions, strict=True)}
             for part in some:
                 self._last[part.lane] = part.last_sequence
+                self._ends[part.lane.topic, part.lane.partition] = next(given[part.lane.topic]) + 1
         self._promised = max(self._promised, through)
 
     def quarantine(self, batch: MarketBatch, *, origin_time_ns: int = 0) -> None:
@@ -121,11 +147,12 @@ class MarketWriter:
             return
         # The last message has the highest sequence, so that a restart finds it with one look.
         pieces.sort(key=lambda kind_piece: int(kind_piece[1]["sequence"][-1]))
-        self._bus.append(MARKET_QUARANTINE, [
+        positions = self._bus.append(MARKET_QUARANTINE, [
             Outgoing(instrument_key(int(piece["instrument"][0])), encode_records(kind, piece, origin_time_ns))
             for kind, piece in pieces
         ])
         self._last_quarantined = int(pieces[-1][1]["sequence"][-1])
+        self._ends[MARKET_QUARANTINE, 0] = positions[-1] + 1
 
     def finish(self) -> None:
         """Promise that nothing more will come, on any partition."""
@@ -209,10 +236,12 @@ def last_sequence(bus: Bus, topic: str, partition: int) -> int:
 
 
 def sequence_at(bus: Bus, topic: str, partition: int, position: int) -> int:
-    """Return the last sequence in the message at ``position``, 0 where it holds no records or does not decode."""
-    (message,) = bus.read(topic, position, messages_max=1, partition=partition)
+    """Return the last sequence in the message at ``position``, 0 where there is none, or none that decodes."""
+    messages = bus.read(topic, position, messages_max=1, partition=partition)
+    if not messages or messages[0].position != position:
+        return 0  # On some bodies positions are taken by what is no message.
     try:
-        array = decode_records(decode(message.value))
+        array = decode_records(decode(messages[0].value))
     except Undecodable:
         return 0
     return int(array["sequence"][-1]) if len(array) else 0

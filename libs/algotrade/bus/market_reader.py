@@ -8,15 +8,18 @@ round: a record appended between the two looks would be missed and yet covered b
 
 from collections import deque
 from collections.abc import Callable, Collection
+from contextlib import suppress
 
 import msgspec
 import numpy as np
 
 from algotrade.bus.codec import Frame, Undecodable, records_of
-from algotrade.bus.market import Lane, above, market_lanes, rises, sequence_at
+from algotrade.bus.market import Lane, LogPosition, above, market_lanes, rises, sequence_at
 from algotrade.bus.port import PROMISE_END, Bus, PositionGone
 from algotrade.bus.reader import TopicReader
+from algotrade.bus.rules import check_position, shortened
 from algotrade.domain.market import Kind, MarketBatch, Records, joined, no_records, rows_to
+from algotrade.telemetry import get_log
 
 RECORDS_BUFFERED_MAX = 1 << 18
 """Records held back by default: read, but behind what every partition is known to have reached."""
@@ -24,14 +27,6 @@ RECORDS_BUFFERED_MAX = 1 << 18
 MESSAGES_PER_READ_MAX = 4
 """Messages of one look at one partition; the buffer may exceed its bound by what they hold. Some 512 KiB: larger looks
 are no faster, and what they hold would leave the processor's cache before it is used."""
-
-
-class LogPosition(msgspec.Struct, frozen=True):
-    """Where a reader goes on in one topic partition."""
-
-    topic: str
-    partition: int
-    position: int
 
 
 class MarketCursor(msgspec.Struct, frozen=True):
@@ -279,13 +274,21 @@ def _resumed(bus: Bus, lane: Lane, position: int, sequence: int) -> int:
     Market topics are not flushed. After power loss the log may end before ``position``, and the writer, repeating from
     its source, has perhaps cut the same records into other messages since. So walk back until what lies before holds
     nothing above ``sequence``; what then comes twice is dropped by its sequence. Without power loss: one look.
+
+    Raises ``PositionGone`` where the log begins behind ``position``.
     """
     oldest, following = bus.bounds(lane.topic, lane.partition)
-    position = min(position, following)
-    try:
-        while position > oldest and sequence_at(bus, lane.topic, lane.partition, position - 1) > sequence:
-            position -= 1
-    except PositionGone:
-        # Retention has just passed what was committed; nothing of that was needed.
-        pass
+    if position < oldest:
+        check_position(lane.topic, lane.partition, position, (oldest, following))
+    if position > following:
+        get_log().warning("log_hole", **shortened(lane.topic, lane.partition, position, following).where)
+        position = following
+    at = position
+    # Retention may pass what was committed while this looks: nothing of that was needed.
+    with suppress(PositionGone):
+        while at > oldest and not 0 < (last := sequence_at(bus, lane.topic, lane.partition, at - 1)) <= sequence:
+            at -= 1
+            if last:
+                # A message that tells nothing (it does not decode) is no reason to stop, nor to be read again.
+                position = at
     return position

@@ -50,11 +50,27 @@ class TopicFull(BusError):
     """The topic holds its bound of bytes that a named reader has not committed yet; wait and try again."""
 
 
-class PositionGone(BusError):
-    """The position asked for is older than the log's start: retention has passed it."""
+class LogHole(BusError):
+    """Messages that somebody counts on are missing; a plane that meets this logs ``log_hole`` before it ends.
+
+    Of ``topic``/``partition``, from position ``start`` up to ``stop``, which is not missing itself.
+    """
+
+    def __init__(self, text: str, *, topic: str, partition: int, start: int, stop: int) -> None:
+        super().__init__(text)
+        self.topic, self.partition, self.start, self.stop = topic, partition, start, stop
+
+    @property
+    def where(self) -> dict[str, str | int]:
+        """Return the fields of the event ``log_hole``."""
+        return {"topic": self.topic, "partition": self.partition, "from": self.start, "to": self.stop}
 
 
-class LogShortened(BusError):
+class PositionGone(LogHole):
+    """The position asked for is older than the log's start: retention, or somebody's hand, has passed it."""
+
+
+class LogShortened(LogHole):
     """The position asked for lies behind the log's end: the log has lost its tail (power loss, an old backup)."""
 
 

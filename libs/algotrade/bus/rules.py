@@ -68,10 +68,26 @@ def full(topic: Topic, partition: int, kept_bytes: int, limit: int) -> TopicFull
     )
 
 
+WHAT_TO_DO = ("put the log back from a backup and start again, or begin a new run: `algotrade demo` without --resume, "
+              "or a bus address with another run or folder")
+"""Where messages are missing that a plane's state rests on, nothing else leads to a true state."""
+
+
 def check_position(topic: str, partition: int, position: int, bounds: tuple[int, int]) -> None:
     """Raise ``PositionGone`` or ``LogShortened`` where nobody can read from ``position``."""
     oldest, following = bounds
     if position < oldest:
-        raise PositionGone(f"{topic}/{partition} begins at position {oldest}; {position} is gone")
+        raise PositionGone(
+            f"{topic}/{partition} begins at position {oldest}; {position} is gone, deleted before it was read. "
+            f"Choose: {WHAT_TO_DO}",
+            topic=topic, partition=partition, start=position, stop=oldest)
     if position > following:
-        raise LogShortened(f"{topic}/{partition} ends before position {following}; there is no {position}")
+        raise shortened(topic, partition, position, following)
+
+
+def shortened(topic: str, partition: int, position: int, following: int) -> LogShortened:
+    """Return the error of a log that is known to have come to ``position`` and ends before ``following``."""
+    return LogShortened(
+        f"{topic}/{partition} ends before position {following}; there is no {position}: the log has lost its tail. "
+        f"Start the planes again: market data is published again from its source. Where that is refused too, choose: "
+        f"{WHAT_TO_DO}", topic=topic, partition=partition, start=following, stop=position)

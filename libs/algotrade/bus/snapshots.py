@@ -12,8 +12,9 @@ from collections.abc import Mapping
 import msgspec
 
 from algotrade.bus.codec import Schema, encode_value, values_of
-from algotrade.bus.port import Bus, Lease, Outgoing
+from algotrade.bus.port import Bus, Lease, Outgoing, PositionGone
 from algotrade.bus.reader import Received, TopicReader
+from algotrade.bus.rules import WHAT_TO_DO
 
 CHUNK_BYTES_MAX = 512 << 10
 SNAPSHOTS_KEPT = 2
@@ -76,6 +77,18 @@ class Snapshots:
     def forget(self) -> None:
         """Look in the log again before the next ``save``: another process may have written there since ``load``."""
         self._kept = None
+
+    def check_inputs(self) -> None:
+        """Raise ``PositionGone`` where the newest snapshot goes on from a position that its log has no more."""
+        kept = self._find() if self._kept is None else self._kept
+        for topic, partition, position in kept[-1].positions if kept else ():
+            oldest, _ = self._bus.bounds(topic, partition)
+            if position < oldest:
+                raise PositionGone(
+                    f"the newest snapshot of the {self._group} ({self._topic}) goes on from {topic}/{partition} "
+                    f"position {position}, but that log begins at position {oldest}: what lies between was deleted "
+                    f"before it was handled. Choose: {WHAT_TO_DO}",
+                    topic=topic, partition=partition, start=position, stop=oldest)
 
     def positions(self) -> dict[tuple[str, int], int]:
         """Return where the plane would read on from if it were restored now, by (topic, partition)."""

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import msgspec
 
-from algotrade.bus import Bus, MarketWriter, Snapshots
+from algotrade.bus import Bus, LogShortened, MarketWriter, Snapshots
 from algotrade.bus.topics import DATA_PLANE
 from algotrade.domain import Clock
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade.feeds import Feed, Pace, QualityGate, ReplayFeed
+from algotrade.telemetry import get_log
 from algotrade_runners.data_plane.plane import Begun, DataPlane, DataState
 from algotrade_runners.settings import Settings
 
@@ -31,13 +32,21 @@ def build_gate(settings: Settings) -> QualityGate:
 
 def begin(settings: Settings, bus: Bus, shards: frozenset[int],
           open_feed: Callable[[Settings, int], Feed] = build_feed) -> Begun:
-    """Return what goes on with ``shards``, from the newest snapshot of the one that is furthest behind."""
+    """Return what goes on with ``shards``, from the newest snapshot of the one that is furthest behind.
+
+    Where a market log has lost what was published before a snapshot (it is not flushed), the feed is read again from
+    its beginning: what the logs have stays, what they lost is published again.
+    """
     snapshots = tuple(Snapshots(bus, SNAPSHOTS_TOPIC, DATA_PLANE, shard) for shard in sorted(shards))
     bodies = [one.load() for one in snapshots]
     states = [DataState() if body is None else msgspec.msgpack.decode(body, type=DataState) for body in bodies]
     state = min(states, key=lambda state: state.read.last_sequence, default=DataState())
-    return Begun(state, open_feed(settings, state.read.last_sequence), build_gate(settings),
-                 MarketWriter(bus, shards=shards), snapshots)
+    try:
+        writer = MarketWriter(bus, shards=shards, ends=[end for one in states for end in one.ends])
+    except LogShortened as hole:
+        get_log().warning("log_hole", **hole.where, then="the feed is read again from its beginning")
+        state, writer = DataState(), MarketWriter(bus, shards=shards)
+    return Begun(state, open_feed(settings, state.read.last_sequence), build_gate(settings), writer, snapshots)
 
 
 def build_data_plane(settings: Settings, bus: Bus, clock: Clock) -> DataPlane:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from algotrade.bus import Bus, MarketWriter, Snapshots, TopicFull
+from algotrade.bus import Bus, LogPosition, MarketWriter, Snapshots, TopicFull
 from algotrade.bus.topics import DATA_PLANE, MARKET_QUOTES, ORDER_PLANE, STRATEGY_PLANE
 from algotrade.domain import Clock, Kind, MarketBatch
 from algotrade.domain.clock import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND
@@ -35,6 +35,8 @@ class DataState(msgspec.Struct, kw_only=True):
     quality: dict[str, int] = {}
     """Records by kind and flag of the quality gate, as "quote crossed"."""
     gate: bytes = b""
+    ends: tuple[LogPosition, ...] = ()
+    """Of the market logs, as published so far."""
     finished: bool = False
     started_ns: int = 0
     """Monotonic clock at this process's first read."""
@@ -199,6 +201,7 @@ class DataPlane:
 
     def _save(self) -> None:
         self.state.gate = self._gate.state()
+        self.state.ends = self._writer.ends
         self.state.quality = {
             f"{kind.name.lower()} {str(flag.name).lower()}": count
             for (kind, flag), count in self._gate.counts().items()}

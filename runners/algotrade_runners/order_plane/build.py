@@ -37,6 +37,7 @@ def build_order_plane(settings: Settings, bus: Bus, clock: Clock) -> OrderPlane:
     leadership.claim()
     snapshots = Snapshots(bus, SNAPSHOTS_TOPIC, ORDER_PLANE)
     body = snapshots.load()
+    snapshots.check_inputs()
     state = OrderState() if body is None else msgspec.msgpack.decode(body, type=OrderState)
     of_intents: Any = OrderIntent  # a union of tagged structs: msgspec takes it, type checkers call it no type
     return OrderPlane(

@@ -30,6 +30,7 @@ def build_strategy_plane(settings: Settings, bus: Bus, strategy: Runnable | None
     leadership.claim()
     snapshots = Snapshots(bus, SNAPSHOTS_TOPIC, STRATEGY_PLANE, shard)
     body = snapshots.load()
+    snapshots.check_inputs()
     state = StrategyState() if body is None else msgspec.msgpack.decode(body, type=StrategyState)
     return StrategyPlane(
         bus=bus, leadership=leadership, snapshots=snapshots, strategy=strategy, state=state,

@@ -44,6 +44,7 @@ from algotrade.bus.rules import (
     full,
     partition_bytes_max,
     partition_of,
+    shortened,
     size_bytes,
     topic_named,
 )
@@ -311,12 +312,30 @@ class KafkaBus:
         return records
 
     def _send(self, records: Sequence[tuple[Lane, Record]]) -> list[int]:
-        with self.meter.appending(self._clock):
-            return self._appender.append(records)
+        try:
+            with self.meter.appending(self._clock):
+                return self._appender.append(records)
+        except BusError as error:
+            if type(error) is BusError:
+                # A log that was shortened under its writer shows itself so: the sequences of what comes next are wrong.
+                for lane in {lane for lane, _ in records}:
+                    self._check_end(lane, self._fetcher.bounds(lane)[1], error)
+            raise
+
+    def _check_end(self, lane: Lane, following: int, cause: BusError | None = None) -> None:
+        """Raise ``LogShortened`` where ``lane`` goes only to ``following``, and had more from here.
+
+        What was acknowledged is lost then, and this plane would never append it again: a restart looks what there is.
+        """
+        end = self._own_ends.get(lane, 0)
+        if following < end:
+            topic, partition = self._labels.get(lane, lane)
+            raise shortened(topic, int(partition), end, following) from cause
 
     def _note(self, lane: Lane, offset: int, record: Record) -> None:
+        self._check_end(lane, offset)
         self._tails.knows_end(lane, offset + 1)
-        self._own_ends[lane] = max(offset + 1, self._own_ends.get(lane, 0))
+        self._own_ends[lane] = offset + 1
         kept = self._kept.get(lane)
         if kept is not None:
             # Another process of this name may have written meanwhile: then this is not the record that was expected

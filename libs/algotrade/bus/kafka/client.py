@@ -6,6 +6,7 @@ with the header ``marker`` is the beginning of an epoch and no message.
 """
 
 import contextlib
+import logging
 import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -62,10 +63,15 @@ CONSUME_MAX = 512
 
 _NUMBER = struct.Struct(">q")
 
+_SILENCE = logging.getLogger("algotrade.bus.kafka")
+_SILENCE.addHandler(logging.NullHandler())
+_SILENCE.propagate = False
+
 _COMMON: dict[str, Any] = {
     "client.id": "algotrade",
     # What happens is told by our own errors and metrics; librdkafka's lines would go to standard error past the log.
-    "log_level": 0,
+    # Fatal ones do at any level, unless they are handed to somebody.
+    "log_level": 0, "logger": _SILENCE,
     "socket.keepalive.enable": True,
     "reconnect.backoff.ms": 50,
     "reconnect.backoff.max.ms": 1_000,
@@ -106,7 +112,7 @@ class Appender:
                 nonlocal open_count
                 open_count -= 1
                 if error is None:
-                    offsets[i] = message.offset() or 0
+                    offsets[i] = OFFSET_INVALID if (at := message.offset()) is None or at < 0 else at
                 else:
                     failed.append(error)
             return note
@@ -115,9 +121,12 @@ class Appender:
             self._send(topic, partition, record, delivered(i))
         while open_count:
             # Comes back at the latest when the delivery timeout has failed what is open.
-            self._producer.poll(POLL_S)
+            self._poll(wanted[0][0][0])
         if failed:
             raise translated(failed[0], wanted[0][0][0])
+        if OFFSET_INVALID in offsets:
+            # A repetition so late that the broker knows only that it has the record, not where.
+            raise BusUnreachable(f"{wanted[0][0][0]}: appended, but where was not told; a restart looks")
         return offsets
 
     def _send(self, topic: str, partition: int, record: Record,
@@ -127,11 +136,18 @@ class Appender:
                 self._producer.produce(topic, record.value, record.key, partition, on_delivery=delivered,
                                        headers=_headers(record))
             except BufferError:
-                self._producer.poll(POLL_S)
+                self._poll(topic)
             except KafkaException as error:
                 raise translated(error.args[0], topic) from error
             else:
                 return
+
+    def _poll(self, topic: str) -> None:
+        """Let deliveries be told. A producer that cannot go on raises here, whatever was being delivered."""
+        try:
+            self._producer.poll(POLL_S)
+        except KafkaException as error:
+            raise translated(error.args[0], topic) from error
 
     def close(self) -> None:
         """Give up what was not delivered; nothing waits for it any more."""

@@ -9,8 +9,9 @@ import msgspec
 from algotrade.bus.kafka.client import REQUEST_S_MAX, Fetcher
 from algotrade.bus.kafka.records import Consumed, Lane
 from algotrade.bus.port import BusUnreachable, Message
-from algotrade.bus.rules import check_position
+from algotrade.bus.rules import check_position, shortened
 from algotrade.domain.clock import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND, SystemClock
+from algotrade.telemetry import get_log
 
 BUFFER_BYTES_MAX = 8 << 20
 """Of one partition, read but not asked for; then the cluster is not asked for more."""
@@ -134,12 +135,22 @@ class Tails:
             tail = self._tails[lane]
             return bool(tail.buffer) or tail.reached >= end
 
-        self.drain_until(is_here, f"{name}/{lane[1]}: what lies before position {end}")
+        try:
+            self.drain_until(is_here, f"{name}/{lane[1]}: what lies before position {end}")
+        except BusUnreachable as error:
+            _, high = self._fetcher.bounds(lane)
+            if high < end:
+                raise shortened(name, lane[1], end, high) from error
+            raise
         return self._tails[lane]
 
     def _begin(self, name: str, lane: Lane, position: int) -> _Tail:
         low, high = self._fetcher.bounds(lane)
         check_position(name, lane[1], position, (low, high))
+        if lane in self._tails and self._tails[lane].is_lost:
+            # Where it now is within them, the log has perhaps been shortened and has grown again.
+            get_log().warning("position_out_of_log", topic=name, partition=lane[1], position=position, begins=low,
+                              ends=high)
         self.knows_end(lane, high)
         epoch, begin = self._floor(lane, position)
         begin = min(position, max(low, begin))
