@@ -127,6 +127,8 @@ def test_a_plane_is_not_ready_while_the_cluster_is_silent(own_broker, tmp_path):
         assert found["algotrade_ready"][()] == 0
     own_broker.signal(1, signal.SIGCONT)
     seconds_until(lambda: all(readiness(one)[0] == 200 for one in ports))
+    errors = {name for one in ports for name, in scraped(one).get("algotrade_bus_errors_total", {})}
+    assert errors & {"_TIMED_OUT", "_TRANSPORT", "_ALL_BROKERS_DOWN"}, errors
 
     handled = scraped(ports[-1])["algotrade_records_handled_total"][()]
     seconds_until(lambda: scraped(ports[-1])["algotrade_records_handled_total"][()] > handled)

@@ -37,7 +37,7 @@ process.roles=broker,controller
 node.id={node}
 controller.quorum.voters={voters}
 listeners=CLIENT://127.0.0.1:{client},INSIDE://127.0.0.1:{inside},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=CLIENT://127.0.0.1:{client},INSIDE://127.0.0.1:{inside}
+advertised.listeners=CLIENT://{advertised},INSIDE://127.0.0.1:{inside}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=INSIDE
 listener.security.protocol.map=CLIENT:{security},INSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT
@@ -70,15 +70,18 @@ class Cluster:
     ``security``    of the clients' listener: PLAINTEXT, SASL_PLAINTEXT, SSL or SASL_SSL
     ``properties``  lines added to every node's configuration
     ``scram``       user -> password, known from the first start
+    ``advertised``  HOST:PORT that clients of a single node are told instead of its own: that of a proxy before it
     """
 
     def __init__(self, folder: Path, brokers: int = 1, *, security: str = "PLAINTEXT",
-                 properties: Mapping[str, str] = {}, scram: Mapping[str, str] = {}) -> None:
+                 properties: Mapping[str, str] = {}, scram: Mapping[str, str] = {}, advertised: str = "") -> None:
+        assert brokers == 1 or not advertised, f"{brokers} nodes cannot all be found at {advertised}"
         self._folder = folder
         self._nodes = range(1, brokers + 1)
         self._security = security
         self._properties = dict(properties)
         self._scram = dict(scram)
+        self._advertised = advertised
         self._ports = {(node, role): port for (node, role), port in zip(
             [(node, role) for node in self._nodes for role in ("client", "inside", "controller")],
             _free_ports(3 * brokers), strict=True)}
@@ -176,6 +179,7 @@ class Cluster:
         voters = ",".join(f"{n}@127.0.0.1:{self._ports[n, 'controller']}" for n in self._nodes)
         ports = {role: self._ports[node, role] for role in ("client", "inside", "controller")}
         text = PROPERTIES.format(node=node, voters=voters, data=home / "data", security=self._security,
+                                 advertised=self._advertised or f"127.0.0.1:{ports['client']}",
                                  copies=min(len(self._nodes), 3), in_sync=2 if len(self._nodes) >= 3 else 1, **ports)
         config.write_text(text + "".join(f"{key}={value}\n" for key, value in self._properties.items()))
         words = ["java", *JVM, "-cp", _classpath(), "kafka.tools.StorageTool", "format", f"--cluster-id={self._id}",

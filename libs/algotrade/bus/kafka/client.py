@@ -73,6 +73,9 @@ _COMMON: dict[str, Any] = {
     # Fatal ones do at any level, unless they are handed to somebody.
     "log_level": 0, "logger": _SILENCE,
     "socket.keepalive.enable": True,
+    # A connection whose other end is gone without a word shows only in an answer that does not come: it is given up so
+    # long after the question that another one can have answered before ``REQUEST_S_MAX``, even if that is cut as well.
+    "socket.timeout.ms": 8_000, "socket.connection.setup.timeout.ms": 4_000,
     "reconnect.backoff.ms": 50,
     "reconnect.backoff.max.ms": 1_000,
     "topic.metadata.refresh.interval.ms": 10_000,
