@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from algotrade.bus import PROMISE_NONE, BusError, bus_at
-from algotrade.bus.kafka import KafkaAccess, KafkaAddress
+from algotrade.bus import PROMISE_NONE, BusError, BusUnreachable, bus_at
+from algotrade.bus.kafka import KafkaAccess, KafkaAddress, client
 from algotrade.bus.kafka.epochs import LeaderLog, installed
 from algotrade.bus.kafka.meter import ERROR_NAMES_MAX, OTHER_ERRORS, Meter
 from algotrade.bus.kafka.names import cluster_topics
@@ -126,6 +126,15 @@ def test_errors_are_counted_by_name_and_strange_ones_together():
     assert meter.errors["_E0"] == 2 * ERROR_NAMES_MAX + 1
     assert len(meter.errors) == ERROR_NAMES_MAX + 1
     assert meter.errors[OTHER_ERRORS] == ERROR_NAMES_MAX
+
+
+@pytest.mark.parametrize("code", sorted(client._SETTLING))
+def test_a_cluster_that_does_not_settle_in_time_is_away(code):
+    def ask():
+        raise client.KafkaException(client.KafkaError(code))
+
+    with pytest.raises(BusUnreachable, match="run.orders: "):
+        client.asked("run.orders", ask, patience_s=0.0)
 
 
 @given(st.lists(st.tuples(st.integers(1, 500), st.integers(0, 30)), max_size=60), st.integers(500, 3_000))

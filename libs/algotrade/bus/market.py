@@ -84,10 +84,11 @@ class MarketWriter:
                  ends: Sequence[LogPosition] = ()) -> None:
         assert records_max > 0, f"records_max is {records_max}"
         self._ends = {(topic, p): bus.bounds(topic, p)[1]
-                      for topic in (*MARKET_TOPICS.values(), MARKET_QUARANTINE) for p in range(bus.partitions(topic))}
+                      for topic in (*MARKET_TOPICS.values(), MARKET_QUARANTINE) for p in range(bus.partitions(topic))
+                      if shards is None or p in shards}
         for end in ends:
-            following = self._ends[end.topic, end.partition]
-            if following < end.position:
+            following = self._ends.get((end.topic, end.partition))
+            if following is not None and following < end.position:
                 raise shortened(end.topic, end.partition, end.position, following)
         self._bus = bus
         self._records_max = records_max
