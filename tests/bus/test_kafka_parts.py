@@ -133,7 +133,7 @@ def test_a_cluster_that_does_not_settle_in_time_is_away(code):
     def ask():
         raise client.KafkaException(client.KafkaError(code))
 
-    with pytest.raises(BusUnreachable, match="run.orders: "):
+    with pytest.raises(BusUnreachable, match=r"run\.orders: "):
         client.asked("run.orders", ask, patience_s=0.0)
 
 
