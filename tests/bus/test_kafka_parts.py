@@ -1,11 +1,14 @@
 """What the Kafka body is made of and needs no broker to be proven: the fence's rule, retention, addresses, promises."""
 
+import re
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from algotrade.bus import PROMISE_NONE, BusError, BusUnreachable, bus_at
-from algotrade.bus.kafka import KafkaAccess, KafkaAddress, client
+from algotrade.bus.kafka import KafkaAccess, KafkaAddress, client, inspect_cluster
+from algotrade.bus.kafka.client import Administrator, Appender, Fetcher, Teller
 from algotrade.bus.kafka.epochs import LeaderLog, installed
 from algotrade.bus.kafka.meter import ERROR_NAMES_MAX, OTHER_ERRORS, Meter
 from algotrade.bus.kafka.names import cluster_topics
@@ -17,6 +20,8 @@ from algotrade.bus.topics import TOPICS
 from algotrade.domain import SystemClock
 
 LANE = ("run.orders", 0)
+NAMED = {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+         "KAFKA_SASL_USERNAME": "orders", "KAFKA_SASL_PASSWORD": "hush"}
 
 
 class Log:
@@ -167,12 +172,44 @@ def test_addresses():
 
 
 def test_secrets_are_taken_from_the_environment_and_not_shown():
-    access = KafkaAccess.of({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_PASSWORD": "hush", "OTHER": "x"})
+    access = KafkaAccess.of({**NAMED, "OTHER": "x"})
 
-    assert access.settings == {"security.protocol": "SASL_SSL", "sasl.password": "hush"}
+    assert access.settings == {"security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512",
+                               "sasl.username": "orders", "sasl.password": "hush"}
     assert "hush" not in repr(access)
-    with pytest.raises(BusError, match="KAFKA_SECURITY_PROTOCOL is 'TLS'; allowed: PLAINTEXT, SSL"):
-        KafkaAccess.of({"KAFKA_SECURITY_PROTOCOL": "TLS"})
+
+
+@pytest.mark.parametrize(("changed", "told"), [
+    ({"KAFKA_SECURITY_PROTOCOL": "TLS"}, "KAFKA_SECURITY_PROTOCOL is 'TLS'; allowed: PLAINTEXT, SSL"),
+    ({"KAFKA_SECURITY_PROTOCOL": ""}, "KAFKA_SECURITY_PROTOCOL is 'PLAINTEXT'; allowed with a mechanism: SASL_"),
+    ({"KAFKA_SECURITY_PROTOCOL": "SSL"}, "KAFKA_SECURITY_PROTOCOL is 'SSL'; allowed with a mechanism: SASL_"),
+    ({"KAFKA_SASL_MECHANISM": "MD5"}, "KAFKA_SASL_MECHANISM is 'MD5'; allowed with SASL_SSL: PLAIN, SCRAM-SHA-256"),
+    ({"KAFKA_SASL_MECHANISM": ""}, "KAFKA_SASL_MECHANISM is ''; allowed with SASL_SSL: PLAIN, SCRAM-SHA-256"),
+    ({"KAFKA_SASL_USERNAME": ""}, "KAFKA_SASL_USERNAME is not set"),
+    ({"KAFKA_SASL_PASSWORD": ""}, "KAFKA_SASL_PASSWORD is not set"),
+    ({"KAFKA_SSL_CA_LOCATION": "no.pem"}, "KAFKA_SSL_CA_LOCATION is 'no.pem', which is not there; allowed: a PEM"),
+])
+def test_an_environment_that_cannot_work_is_refused_by_name(changed, told):
+    with pytest.raises(BusError, match=re.escape(told)) as caught:
+        KafkaAccess.of(NAMED | changed)
+    assert "hush" not in str(caught.value)
+
+
+def test_what_the_client_refuses_names_the_cluster(tmp_path):
+    (tmp_path / "ca.pem").write_text("no certificate")
+    access = KafkaAccess.of(NAMED | {"KAFKA_SSL_CA_LOCATION": str(tmp_path / "ca.pem")})
+    address = KafkaAddress.parse("kafka://127.0.0.1:1/live", {})
+    for make in (Administrator, Appender, Teller):
+        with pytest.raises(BusError, match=r"kafka://127\.0\.0\.1:1/live: .*ssl\.ca\.location.*KAFKA_\* variables"):
+            make(address, access)
+    with pytest.raises(BusError, match=r"ssl\.ca\.location"):
+        Fetcher(address, access, "live.observer")
+
+
+def test_brokers_that_do_not_answer_are_named(monkeypatch):
+    monkeypatch.setattr(client, "REQUEST_S_MAX", 0.0)
+    with pytest.raises(BusUnreachable, match=r"^127\.0\.0\.1:9: .*; allowed: brokers that run, and speak PLAINTEXT"):
+        inspect_cluster(KafkaAddress.parse("kafka://127.0.0.1:9/live", {}), KafkaAccess())
 
 
 def test_promises_that_come_late_or_twice_lower_nothing():

@@ -10,6 +10,7 @@ import pytest
 from algotrade.bus.kafka import KafkaAccess, KafkaAddress, KafkaBus, create_topics
 from tests.bus.worlds import SMALL
 from tests.kafka.figures import FIGURES
+from tests.kafka.users import PASSWORDS, PROPERTIES, scram
 from tools.kafka.cluster import missing_tools, running
 
 
@@ -29,6 +30,14 @@ def pytest_collection_modifyitems(items):
 def broker():
     """One broker, for all tests that do not hurt it."""
     with running() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def broker_with_users():
+    """One broker that knows the users of ``users.py`` and lets none but the administrator do a thing."""
+    with running(admin_settings=scram("admin").settings, security="SASL_PLAINTEXT", properties=PROPERTIES,
+                 scram=PASSWORDS) as cluster:
         yield cluster
 
 

@@ -8,41 +8,21 @@ from algotrade.bus import BusForbidden, BusUnreachable, Outgoing
 from algotrade.bus.kafka import KafkaAccess, KafkaAddress, KafkaBus, Principal, create_acls, create_topics
 from algotrade.bus.kafka.client import Appender
 from algotrade.bus.kafka.records import Record
-from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, PLANES, STRATEGY_PLANE, TOPICS
+from algotrade.bus.topics import DATA_PLANE, PLANES, TOPICS
+from tests.kafka.users import USERS, scram
 from tools.kafka.cluster import running
 
 RUN = "secure"
-USERS = {DATA_PLANE: "data", STRATEGY_PLANE: "strategy", ORDER_PLANE: "orders"}
-PASSWORDS = {user: f"{user}-word" for user in ("admin", *USERS.values())}  # the passwords of a broker of one test
-
-SCRAM = {
-    "listener.name.client.sasl.enabled.mechanisms": "SCRAM-SHA-512",
-    "listener.name.client.scram-sha-512.sasl.jaas.config":
-        "org.apache.kafka.common.security.scram.ScramLoginModule required;",
-}
-RULES = {
-    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-    "super.users": "User:admin;User:ANONYMOUS",  # brokers among themselves show no name
-    "allow.everyone.if.no.acl.found": "false",
-}
-
-
-def scram(user, password=None):
-    return KafkaAccess.of({
-        "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
-        "KAFKA_SASL_USERNAME": user, "KAFKA_SASL_PASSWORD": password or PASSWORDS[user]})
 
 
 @pytest.fixture(scope="module")
-def secured():
-    """A broker with users, and the rules that `algotrade bus create --acl` writes."""
-    options = {"security": "SASL_PLAINTEXT", "properties": SCRAM | RULES, "scram": PASSWORDS}
-    with running(admin_settings=scram("admin").settings, **options) as cluster:
-        address = KafkaAddress.parse(f"kafka://{cluster.address}/{RUN}", {})
-        create_topics(address, scram("admin"))
-        principals = [Principal(plane, f"User:{user}") for plane, user in USERS.items()]
-        assert create_acls(address, scram("admin"), principals) > 100
-        yield address
+def secured(broker_with_users):
+    """A run on a broker with users, and the rules for each of them."""
+    address = KafkaAddress.parse(f"kafka://{broker_with_users.address}/{RUN}", {})
+    create_topics(address, scram("admin"))
+    principals = [Principal(plane, f"User:{user}") for plane, user in USERS.items()]
+    assert create_acls(address, scram("admin"), principals) > 100
+    return address
 
 
 @pytest.mark.parametrize("plane", PLANES)

@@ -82,7 +82,7 @@ def _principal(text: str) -> "Principal":
     from algotrade.bus.topics import PLANES
 
     plane, _, name = text.partition("=")
-    if plane not in PLANES or not name.startswith("User:"):
+    if plane not in PLANES or not name.removeprefix("User:") or not name.startswith("User:"):
         raise typer.BadParameter(f"{text!r}; allowed: PLANE=User:NAME with PLANE one of {', '.join(PLANES)}",
                                  param_hint="--acl")
     return Principal(plane, name)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 
@@ -12,6 +13,7 @@ _RUN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _HOST = re.compile(r"[A-Za-z0-9.-]+:[0-9]{1,5}|\[[0-9a-fA-F:]+\]:[0-9]{1,5}")
 
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 _VARIABLES = {
     "KAFKA_SECURITY_PROTOCOL": "security.protocol",
@@ -65,7 +67,26 @@ class KafkaAccess(msgspec.Struct, frozen=True, kw_only=True):
         protocol = settings.get("security.protocol", "PLAINTEXT")
         if protocol not in PROTOCOLS:
             raise BusError(f"KAFKA_SECURITY_PROTOCOL is {protocol!r}; allowed: {', '.join(PROTOCOLS)}")
+        _check_sasl(protocol, settings)
+        for variable, name in _VARIABLES.items():
+            if name.endswith(".location") and name in settings and not Path(settings[name]).exists():
+                raise BusError(f"{variable} is {settings[name]!r}, which is not there; allowed: a PEM file")
         return cls(settings=settings)
 
     def __repr__(self) -> str:
         return f"KafkaAccess({', '.join(sorted(self.settings))})"
+
+
+def _check_sasl(protocol: str, settings: Mapping[str, str]) -> None:
+    mechanism = settings.get("sasl.mechanism", "")
+    if not protocol.startswith("SASL_"):
+        if mechanism:
+            # Said nothing here, it would connect without a name, and be let in where brokers do not ask for one.
+            raise BusError(f"KAFKA_SASL_MECHANISM is {mechanism!r} and KAFKA_SECURITY_PROTOCOL is {protocol!r}; "
+                           "allowed with a mechanism: SASL_PLAINTEXT, SASL_SSL")
+        return
+    if mechanism not in MECHANISMS:
+        raise BusError(f"KAFKA_SASL_MECHANISM is {mechanism!r}; allowed with {protocol}: {', '.join(MECHANISMS)}")
+    for variable in ("KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"):
+        if _VARIABLES[variable] not in settings:
+            raise BusError(f"{variable} is not set; {mechanism} needs a name and a password")

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent import futures
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka import (
     OFFSET_END,
@@ -40,6 +40,8 @@ from algotrade.bus.kafka.access import KafkaAccess, KafkaAddress
 from algotrade.bus.kafka.records import Consumed, Grant, Lane, Record, TopicFacts
 from algotrade.bus.port import CAMPAIGN_S_MAX, BusError, BusForbidden, BusUnreachable, TopicUnknown
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND, SystemClock
+
+_Client = TypeVar("_Client", Producer, Consumer, AdminClient)
 
 REQUEST_S_MAX = 30.0
 """Longest wait for an answer of the cluster that a caller needs at once; behind it the cluster counts as gone."""
@@ -87,8 +89,7 @@ class Appender:
     """An idempotent producer that waits until all in-sync replicas have what it sends."""
 
     def __init__(self, address: KafkaAddress, access: KafkaAccess, on_error: "OnError | None" = None) -> None:
-        self._producer = Producer({
-            **_COMMON, **access.settings, "bootstrap.servers": ",".join(address.servers),
+        self._producer = _client(Producer, address, access, {
             "enable.idempotence": True, "acks": "all", "linger.ms": 0,
             "delivery.timeout.ms": int(DELIVERY_S_MAX * 1000), "request.timeout.ms": 10_000,
             "message.max.bytes": RECORD_BYTES_MAX, "queue.buffering.max.kbytes": 512 << 10,
@@ -162,8 +163,7 @@ class Teller:
     """A producer for records that nobody waits for: promises. A lost one is told again."""
 
     def __init__(self, address: KafkaAddress, access: KafkaAccess, on_error: "OnError | None" = None) -> None:
-        self._producer = Producer({
-            **_COMMON, **access.settings, "bootstrap.servers": ",".join(address.servers),
+        self._producer = _client(Producer, address, access, {
             "acks": 1, "linger.ms": 0, "max.in.flight.requests.per.connection": 1, "message.timeout.ms": 5_000,
             "queue.buffering.max.messages": 10_000, "error_cb": _named(on_error),
         })
@@ -190,13 +190,13 @@ class Fetcher:
 
     def __init__(self, address: KafkaAddress, access: KafkaAccess, group: str,
                  on_error: "OnError | None" = None) -> None:
-        self._consumer = Consumer({
-            **_COMMON, **access.settings, "bootstrap.servers": ",".join(address.servers), "group.id": group,
-            "enable.auto.commit": False, "enable.auto.offset.store": False, "auto.offset.reset": "error",
-            "fetch.wait.max.ms": 20, "fetch.error.backoff.ms": 20, "fetch.queue.backoff.ms": 5,
-            "queued.max.messages.kbytes": PREFETCH_KIB_MAX, "fetch.message.max.bytes": 1 << 20,
-            "fetch.max.bytes": RECORD_BYTES_MAX, "receive.message.max.bytes": RECORD_BYTES_MAX + (1 << 20),
-            "isolation.level": "read_uncommitted", "check.crcs": True, "error_cb": _named(on_error),
+        self._consumer = _client(Consumer, address, access, {
+            "group.id": group, "enable.auto.commit": False, "enable.auto.offset.store": False,
+            "auto.offset.reset": "error", "fetch.wait.max.ms": 20, "fetch.error.backoff.ms": 20,
+            "fetch.queue.backoff.ms": 5, "queued.max.messages.kbytes": PREFETCH_KIB_MAX,
+            "fetch.message.max.bytes": 1 << 20, "fetch.max.bytes": RECORD_BYTES_MAX,
+            "receive.message.max.bytes": RECORD_BYTES_MAX + (1 << 20), "isolation.level": "read_uncommitted",
+            "check.crcs": True, "error_cb": _named(on_error),
         })
 
     def assign(self, lane: Lane, offset: int) -> None:
@@ -271,9 +271,9 @@ class Seats:
         self.rebalances = 0
         self._given_times: dict[int, int] = {}
         self._topic = topic
-        self._consumer = Consumer({
-            **_COMMON, **access.settings, "bootstrap.servers": ",".join(address.servers), "group.id": group,
-            "partition.assignment.strategy": "cooperative-sticky", "session.timeout.ms": int(SESSION_S_MAX * 1000),
+        self._consumer = _client(Consumer, address, access, {
+            "group.id": group, "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": int(SESSION_S_MAX * 1000),
             "heartbeat.interval.ms": 1_000, "max.poll.interval.ms": int(CAMPAIGN_S_MAX * 1000),
             "enable.auto.commit": False, "auto.offset.reset": "latest", "error_cb": _named(on_error),
         })
@@ -320,11 +320,11 @@ class Administrator:
     """What is asked of the cluster beside records."""
 
     def __init__(self, address: KafkaAddress, access: KafkaAccess) -> None:
-        settings: dict[str, Any] = {
-            **_COMMON, **access.settings, "bootstrap.servers": ",".join(address.servers), "error_cb": self._note}
         self._denied: KafkaError | None = None
         self._deletions: dict[Lane, futures.Future[Any]] = {}
-        self._admin = AdminClient(settings)
+        self._cluster = ",".join(address.servers)
+        self._protocol = access.settings.get("security.protocol", "PLAINTEXT")
+        self._admin = _client(AdminClient, address, access, {"error_cb": self._note})
 
     def delete_records(self, lane: Lane, below: int, patience_s: float = DELIVERY_S_MAX) -> None:
         """Forget the records below an offset; raises ``BusUnreachable`` where that takes longer than ``patience_s``.
@@ -383,7 +383,11 @@ class Administrator:
                     raise KafkaException(self._denied) from None
                 raise
 
-        return asked("the cluster", ask)
+        try:
+            return asked(self._cluster, ask, REQUEST_S_MAX)
+        except BusUnreachable as error:
+            raise BusUnreachable(f"{error}; allowed: brokers that run, and speak {self._protocol} there "
+                                 "(KAFKA_SECURITY_PROTOCOL)") from error
 
     def topics(self) -> dict[str, int]:
         """Return the cluster's topics and how many partitions each has."""
@@ -413,7 +417,8 @@ class Administrator:
         found = self._metadata().topics
         there = [name for name in names if name in found]
         facts = {}
-        for resource, config in self._configs([ConfigResource(ResourceType.TOPIC, name) for name in there]).items():
+        configs = self._configs([ConfigResource(ResourceType.TOPIC, name) for name in there]) if there else {}
+        for resource, config in configs.items():
             partitions = found[resource].partitions.values()
             facts[resource] = TopicFacts(
                 partitions=len(partitions), replication=min(len(p.replicas) for p in partitions),
@@ -422,15 +427,17 @@ class Administrator:
 
     def broker_configs(self) -> dict[str, dict[str, str]]:
         """Return each broker's configuration, by its id."""
-        brokers = self._metadata().brokers
-        return self._configs([ConfigResource(ResourceType.BROKER, str(number)) for number in brokers])
+        configs: dict[str, dict[str, str]] = {}
+        for number in self._metadata().brokers:
+            # One at a time: each has to answer for itself, and the client refuses to ask for two.
+            configs |= self._configs([ConfigResource(ResourceType.BROKER, str(number))])
+        return configs
 
     def _configs(self, resources: Sequence[ConfigResource]) -> dict[str, dict[str, str]]:
-        if not resources:
-            return {}
         configs = {}
         for resource, future in self._admin.describe_configs(list(resources), request_timeout=REQUEST_S_MAX).items():
-            entries = asked(resource.name, partial(future.result, REQUEST_S_MAX))
+            where = f"broker {resource.name}" if resource.restype == ResourceType.BROKER else resource.name
+            entries = asked(where, partial(future.result, REQUEST_S_MAX))
             configs[resource.name] = {name: entry.value or "" for name, entry in entries.items()}
         return configs
 
@@ -444,6 +451,8 @@ class Administrator:
 
     def create(self, topics: Sequence[tuple[str, int, int, Mapping[str, str]]]) -> list[str]:
         """Create topics (name, partitions, replication, configuration); return the names of the new ones."""
+        if not topics:
+            return []
         wanted = [NewTopic(name, partitions, replication, config=dict(config))
                  for name, partitions, replication, config in topics]
         made = []
@@ -467,6 +476,15 @@ class Administrator:
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                     raise translated(error.args[0], name) from error
+
+
+def _client(make: Callable[[dict[str, Any]], _Client], address: KafkaAddress, access: KafkaAccess,
+            settings: Mapping[str, Any]) -> _Client:
+    """Return a client of Kafka's; raises ``BusError`` for what it does not take, such as no certificate in a file."""
+    try:
+        return make({**_COMMON, **access.settings, "bootstrap.servers": ",".join(address.servers), **settings})
+    except KafkaException as error:
+        raise BusError(f"{address}: {error.args[0].str()}; the KAFKA_* variables say who we are") from error
 
 
 def asked(topic: str, ask: Callable[[], Any], patience_s: float = REQUEST_S_MAX) -> Any:

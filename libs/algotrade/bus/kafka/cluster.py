@@ -16,12 +16,13 @@ def create_topics(address: KafkaAddress, access: KafkaAccess, table: Mapping[str
     ``shards``  of a new run, 1 by default; those of a run that is there stay as they are, and another number raises
                 ``BusError``
     """
+    run = run_of(address)
     admin = Administrator(address, access)
     there = admin.topics()
-    found = shards_there(run_of(address), there)
+    found = shards_there(run, there)
     if shards is not None and found is not None and shards != found:
-        raise BusError(f"run {address.run!r} has {found} shards; allowed: {found}, or a new run")
-    wanted = cluster_topics(run_of(address), with_shards(table, found or shards or 1), admin.brokers())
+        raise BusError(f"run {run!r} has {found} shards; allowed: {found}, or a new run")
+    wanted = cluster_topics(run, with_shards(table, found or shards or 1), admin.brokers())
     made = admin.create([(t.name, t.partitions, t.replication, t.config) for t in wanted if t.name not in there])
     admin.topics_with({t.name: t.partitions for t in wanted})
     return made
@@ -40,8 +41,9 @@ def has_topics(address: KafkaAddress, access: KafkaAccess) -> bool:
 
 def delete_topics(address: KafkaAddress, access: KafkaAccess) -> list[str]:
     """Delete every topic of ``address.run``; return their names."""
+    prefix = whole_name(run_of(address), "")
     admin = Administrator(address, access)
-    names = [name for name in admin.topics() if name.startswith(whole_name(run_of(address), ""))]
+    names = [name for name in admin.topics() if name.startswith(prefix)]
     admin.delete(names)
     return names
 

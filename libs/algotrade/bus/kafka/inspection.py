@@ -32,11 +32,12 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
 
 def inspect_cluster(address: KafkaAddress, access: KafkaAccess, table: Mapping[str, Topic] = TOPICS) -> Inspection:
     """Compare the cluster with ``table``; nothing is changed."""
+    run = run_of(address)
     admin = Administrator(address, access)
     brokers = admin.broker_configs()
     # Three brokers are what live trading needs; a smaller cluster is told so by its topics' replication.
-    shards = shards_there(run_of(address), admin.topics()) or 1
-    wanted = {topic.name: topic for topic in cluster_topics(run_of(address), with_shards(table, shards), REPLICATION)}
+    shards = shards_there(run, admin.topics()) or 1
+    wanted = {topic.name: topic for topic in cluster_topics(run, with_shards(table, shards), REPLICATION)}
     described = admin.described(list(wanted))
     there = {name: described.get(name) for name in wanted}
     findings = [finding for number, config in sorted(brokers.items()) for finding in _of_broker(number, config)]
