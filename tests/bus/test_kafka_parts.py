@@ -181,8 +181,8 @@ def test_secrets_are_taken_from_the_environment_and_not_shown():
 
 @pytest.mark.parametrize(("changed", "told"), [
     ({"KAFKA_SECURITY_PROTOCOL": "TLS"}, "KAFKA_SECURITY_PROTOCOL is 'TLS'; allowed: PLAINTEXT, SSL"),
-    ({"KAFKA_SECURITY_PROTOCOL": ""}, "KAFKA_SECURITY_PROTOCOL is 'PLAINTEXT'; allowed with a mechanism: SASL_"),
-    ({"KAFKA_SECURITY_PROTOCOL": "SSL"}, "KAFKA_SECURITY_PROTOCOL is 'SSL'; allowed with a mechanism: SASL_"),
+    ({"KAFKA_SECURITY_PROTOCOL": ""}, "KAFKA_SECURITY_PROTOCOL is 'PLAINTEXT'; allowed with KAFKA_SASL_MECHANISM"),
+    ({"KAFKA_SECURITY_PROTOCOL": "SSL"}, "KAFKA_SECURITY_PROTOCOL is 'SSL'; allowed with KAFKA_SASL_MECHANISM"),
     ({"KAFKA_SASL_MECHANISM": "MD5"}, "KAFKA_SASL_MECHANISM is 'MD5'; allowed with SASL_SSL: PLAIN, SCRAM-SHA-256"),
     ({"KAFKA_SASL_MECHANISM": ""}, "KAFKA_SASL_MECHANISM is ''; allowed with SASL_SSL: PLAIN, SCRAM-SHA-256"),
     ({"KAFKA_SASL_USERNAME": ""}, "KAFKA_SASL_USERNAME is not set"),

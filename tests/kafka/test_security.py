@@ -1,7 +1,5 @@
 """Brokers that ask who we are: SASL/SCRAM with rules for each plane, and certificates on both sides."""
 
-import subprocess
-
 import pytest
 
 from algotrade.bus import BusForbidden, BusUnreachable, Outgoing
@@ -9,6 +7,7 @@ from algotrade.bus.kafka import KafkaAccess, KafkaAddress, KafkaBus, Principal, 
 from algotrade.bus.kafka.client import Appender
 from algotrade.bus.kafka.records import Record
 from algotrade.bus.topics import DATA_PLANE, PLANES, TOPICS
+from tests.kafka.certificates import certificates
 from tests.kafka.users import USERS, scram
 from tools.kafka.cluster import running
 
@@ -78,23 +77,6 @@ def certified(tmp_path_factory):
         "KAFKA_SSL_CERTIFICATE_LOCATION": files["client.crt"], "KAFKA_SSL_KEY_LOCATION": files["client.key"]})
     with running(security="SSL", properties=tls, admin_settings=access.settings) as cluster:
         yield KafkaAddress.parse(f"kafka://{cluster.address}/{RUN}", {}), access, files
-
-
-def certificates(folder):
-    """Make an authority, and what it has signed for the broker and a client; return the files by name."""
-    def openssl(*words):
-        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
-
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=authority", "-keyout",
-            "ca.key", "-out", "ca.pem")
-    (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
-    for name in ("server", "client"):
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out",
-                f"{name}.csr")
-        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days",
-                "2", "-extfile", "names", "-out", f"{name}.crt")
-    (folder / "server.pem").write_text((folder / "server.key").read_text() + (folder / "server.crt").read_text())
-    return {path.name: str(path) for path in folder.iterdir()}
 
 
 def test_certificates_on_both_sides(certified):

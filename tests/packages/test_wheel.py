@@ -10,7 +10,7 @@ import pytest
 from tests.packages.built import DIST, ROOT
 
 EXTRAS_ONLY = {"pandas", "confluent_kafka", "plotly", "exchange_calendars", "ib_insync", "ib_async", "boto3",
-               "bokeh_sampledata"}
+               "botocore", "bokeh_sampledata"}
 
 
 @pytest.fixture(scope="module")

@@ -37,6 +37,7 @@ from confluent_kafka.admin import (
 )
 
 from algotrade.bus.kafka.access import KafkaAccess, KafkaAddress
+from algotrade.bus.kafka.msk import token_callback
 from algotrade.bus.kafka.records import Consumed, Grant, Lane, Record, TopicFacts
 from algotrade.bus.port import CAMPAIGN_S_MAX, BusError, BusForbidden, BusUnreachable, TopicUnknown
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND, SystemClock
@@ -481,8 +482,9 @@ class Administrator:
 def _client(make: Callable[[dict[str, Any]], _Client], address: KafkaAddress, access: KafkaAccess,
             settings: Mapping[str, Any]) -> _Client:
     """Return a client of Kafka's; raises ``BusError`` for what it does not take, such as no certificate in a file."""
+    token = {"oauth_cb": token_callback(access.msk_region)} if access.msk_region else {}
     try:
-        return make({**_COMMON, **access.settings, "bootstrap.servers": ",".join(address.servers), **settings})
+        return make({**_COMMON, **access.settings, **token, "bootstrap.servers": ",".join(address.servers), **settings})
     except KafkaException as error:
         raise BusError(f"{address}: {error.args[0].str()}; the KAFKA_* variables say who we are") from error
 
