@@ -36,11 +36,11 @@ lint: $(READY) ## style, types and the repository's own rules
 torture: $(READY) ## kill -9 each plane at DRILLS seeded moments, go on, compare the files (15 minutes)
 	TORTURE_DRILLS=$(DRILLS) $(BIN)/python -m pytest tests/torture
 
-kafka: $(READY) ## a real Apache Kafka here, one broker (Java 17 and Maven), until Ctrl-C
-	$(BIN)/python tools/kafka/cluster.py
+kafka: $(READY) ## a real Apache Kafka here, one broker (Java 17 and Maven, or podman or docker), until Ctrl-C
+	$(BIN)/python -m tools.kafka
 
 kafka-demo: $(READY) ## the demo over a Kafka of its own
-	$(BIN)/python tools/kafka/cluster.py -- $(BIN)/algotrade demo --out $(OUT) \
+	$(BIN)/python -m tools.kafka -- $(BIN)/algotrade demo --out $(OUT) \
 	  $(foreach file,$(DATA),--data $(file)) $(ARGS)
 
 test-kafka: $(READY) ## the bus contract, the demo's fills and kills over a real broker (5 minutes)

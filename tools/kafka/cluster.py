@@ -1,12 +1,9 @@
 """Real Apache Kafka on this machine: one broker or three, in KRaft mode, on free ports of the loopback interface.
 
-    python tools/kafka/cluster.py --brokers 3
-
-prints the address to give to ``--bus`` once the cluster is ready, and stops it at Ctrl-C. The tests start theirs
-through ``running``. Needs Java 17 or newer, and Maven for the first start, which downloads the brokers' jars (55 MB).
+``running`` gives a cluster to a test, a benchmark or the command (``__main__``). Needs Java 17 or newer, and Maven for
+the first start, which downloads the brokers' jars (55 MB).
 """
 
-import argparse
 import base64
 import contextlib
 import os
@@ -14,11 +11,10 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +32,7 @@ PROPERTIES = """
 process.roles=broker,controller
 node.id={node}
 controller.quorum.voters={voters}
-listeners=CLIENT://127.0.0.1:{client},INSIDE://127.0.0.1:{inside},CONTROLLER://127.0.0.1:{controller}
+listeners=CLIENT://{host}:{client},INSIDE://127.0.0.1:{inside},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners=CLIENT://{advertised},INSIDE://127.0.0.1:{inside}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=INSIDE
@@ -101,11 +97,23 @@ class Cluster:
 
     def start_node(self, node: int) -> None:
         """Start one node, again perhaps, on the data it has."""
-        home = self._folder / str(node)
-        with (home / "log.txt").open("ab") as log:
-            self._processes[node] = subprocess.Popen(
-                [*_dies_with_parent(), "java", *JVM, "-cp", _classpath(), "kafka.Kafka",
-                 str(home / "server.properties")], stdout=log, stderr=log, start_new_session=True)
+        with (self._folder / str(node) / "log.txt").open("ab") as log:
+            self._processes[node] = subprocess.Popen([*_dies_with_parent(), *self.command(node)], stdout=log,
+                                                     stderr=log, start_new_session=True)
+
+    def command(self, node: int) -> list[str]:
+        """Return the words that run a node until it is told to stop."""
+        return ["java", *JVM, "-cp", classpath(), "kafka.Kafka", str(self._folder / str(node) / "server.properties")]
+
+    def properties(self, node: int, *, data: str, host: str = "127.0.0.1") -> dict[str, str]:
+        """Return a node's configuration, with its data in the folder ``data`` and its clients' listener on ``host``."""
+        voters = ",".join(f"{n}@127.0.0.1:{self._ports[n, 'controller']}" for n in self._nodes)
+        ports = {role: self._ports[node, role] for role in ("client", "inside", "controller")}
+        text = PROPERTIES.format(node=node, voters=voters, data=data, host=host, security=self._security,
+                                 advertised=self._advertised or f"127.0.0.1:{ports['client']}",
+                                 copies=min(len(self._nodes), 3), in_sync=2 if len(self._nodes) >= 3 else 1, **ports)
+        lines = [line.partition("=") for line in text.splitlines() if line and not line.startswith("#")]
+        return {key: value for key, _, value in lines} | self._properties
 
     def stop_node(self, node: int) -> None:
         """Stop one node in order, and wait until it is gone."""
@@ -128,7 +136,7 @@ class Cluster:
             time.sleep(0.2)
         raise TimeoutError(f"copies are not in sync after {READY_S_MAX:.0f} s")
 
-    def wait_ready(self, admin_settings: Mapping[str, str] = {}, brokers: int | None = None) -> None:
+    def wait_ready(self, admin_settings: Mapping[str, Any] = {}, brokers: int | None = None) -> None:
         """Return once so many nodes (default: all) answer; raises ``TimeoutError`` with the log's end."""
         wanted = len(self._nodes) if brokers is None else brokers
         admin = AdminClient({"bootstrap.servers": self.address, "log_level": 0, **admin_settings})
@@ -176,13 +184,9 @@ class Cluster:
         home = self._folder / str(node)
         home.mkdir(parents=True)
         config = home / "server.properties"
-        voters = ",".join(f"{n}@127.0.0.1:{self._ports[n, 'controller']}" for n in self._nodes)
-        ports = {role: self._ports[node, role] for role in ("client", "inside", "controller")}
-        text = PROPERTIES.format(node=node, voters=voters, data=home / "data", security=self._security,
-                                 advertised=self._advertised or f"127.0.0.1:{ports['client']}",
-                                 copies=min(len(self._nodes), 3), in_sync=2 if len(self._nodes) >= 3 else 1, **ports)
-        config.write_text(text + "".join(f"{key}={value}\n" for key, value in self._properties.items()))
-        words = ["java", *JVM, "-cp", _classpath(), "kafka.tools.StorageTool", "format", f"--cluster-id={self._id}",
+        properties = self.properties(node, data=str(home / "data"))
+        config.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
+        words = ["java", *JVM, "-cp", classpath(), "kafka.tools.StorageTool", "format", f"--cluster-id={self._id}",
                  "--config", str(config)]
         for user, password in self._scram.items():
             words += ["--add-scram", f"SCRAM-SHA-512=[name={user},password={password}]"]
@@ -192,30 +196,35 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def running(brokers: int = 1, *, folder: Path | None = None, admin_settings: Mapping[str, str] = {},
-            **options: Any) -> Iterator[Cluster]:
+def running(brokers: int = 1, *, kind: Callable[..., Cluster] = Cluster, folder: Path | None = None,
+            admin_settings: Mapping[str, Any] = {}, **options: Any) -> Iterator[Cluster]:
     """Give a cluster that is ready, and stop it at the end of the block.
 
     ``folder``          where its data goes, and stays; default: a temporary folder that is removed
     ``admin_settings``  with which the brokers let in who asks whether they are ready
-    ``options``         as ``Cluster`` takes them
+    ``options``         as ``kind`` takes them
 
     Raises ``RuntimeError`` or ``TimeoutError`` with the end of a node's log where it does not come up.
     """
     with contextlib.ExitStack() as stack:
         home = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kafka-")))
-        cluster = Cluster(home, brokers, **options)
+        cluster = kind(home, brokers, **options)
         stack.callback(cluster.stop)
         cluster.start()
         cluster.wait_ready(admin_settings)
         yield cluster
 
 
-def _classpath() -> str:
+def version() -> str:
+    """Return which Kafka is run."""
+    line = next(line for line in POM.read_text().splitlines() if "<kafka.version>" in line)
+    return line.split(">")[1].split("<")[0]
+
+
+def classpath() -> str:
     """Return the brokers' jars, downloaded once into the user's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "algotrade"
-    version = next(line for line in POM.read_text().splitlines() if "<kafka.version>" in line)
-    folder = cache / f"kafka-{version.split('>')[1].split('<')[0]}"
+    folder = cache / f"kafka-{version()}"
     if not folder.is_dir():
         cache.mkdir(parents=True, exist_ok=True)
         new = Path(tempfile.mkdtemp(dir=cache, prefix="kafka-"))
@@ -251,26 +260,3 @@ def _free_ports(count: int) -> list[int]:
 def _dies_with_parent() -> list[str]:
     """Return the words before a command that let the kernel end it when its parent is gone: a JVM would not notice."""
     return ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
-
-
-def main() -> None:
-    """Run a cluster until Ctrl-C."""
-    parser = argparse.ArgumentParser(description="Run Apache Kafka on this machine.",
-                                     epilog="example: python tools/kafka/cluster.py --brokers 3 -- algotrade demo")
-    parser.add_argument("--brokers", type=int, choices=(1, 3), default=1)
-    parser.add_argument("--folder", type=Path, help="where the data goes; default: a folder that is removed at the end")
-    parser.add_argument("command", nargs="*", help="run this with --bus added, then stop; without: until Ctrl-C")
-    chosen = parser.parse_args()
-    if missing := missing_tools():
-        sys.exit(f"{' and '.join(missing)} not found; allowed: Java 17 or newer, and Maven, on the PATH")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with contextlib.suppress(KeyboardInterrupt), running(chosen.brokers, folder=chosen.folder) as cluster:
-        if chosen.command:
-            sys.exit(subprocess.run([*chosen.command, "--bus", f"kafka://{cluster.address}"], check=False).returncode)
-        sys.stdout.write(f"ready: algotrade demo --bus kafka://{cluster.address}\n")
-        sys.stdout.flush()
-        signal.pause()
-
-
-if __name__ == "__main__":
-    main()
