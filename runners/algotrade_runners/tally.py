@@ -1,5 +1,8 @@
 """What planes count of market records, so that a run can prove that nothing was lost and nothing handled twice."""
 
+from collections import Counter
+from collections.abc import Mapping
+
 import msgspec
 import numpy as np
 
@@ -52,3 +55,10 @@ def last_sequence(batch: MarketBatch) -> int:
     """Return the highest sequence in ``batch``, 0 where it is empty."""
     return max((int(array["sequence"][-1]) for array in batch.arrays().values() if len(array)), default=0)
 
+
+def by_reason(*counts: Mapping[str, int]) -> dict[tuple[str, ...], float]:
+    """Return counts by reason, added up, as a metric with one label takes them."""
+    total: Counter[str] = Counter()
+    for some in counts:
+        total.update(dict(some))
+    return {(reason,): count for reason, count in total.items()}

@@ -1,21 +1,24 @@
 """What the Kafka body is made of and needs no broker to be proven: the fence's rule, retention, addresses, promises."""
 
+import contextlib
 import re
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from algotrade.bus import PROMISE_NONE, BusError, BusUnreachable, bus_at
+from algotrade.bus import PROMISE_NONE, BusError, BusUnreachable, Undecodable, bus_at
 from algotrade.bus.kafka import KafkaAccess, KafkaAddress, client, inspect_cluster
 from algotrade.bus.kafka.client import Administrator, Appender, Fetcher, Teller
+from algotrade.bus.kafka.counts import counted
 from algotrade.bus.kafka.epochs import LeaderLog, installed
 from algotrade.bus.kafka.meter import ERROR_NAMES_MAX, OTHER_ERRORS, Meter
 from algotrade.bus.kafka.names import cluster_topics
 from algotrade.bus.kafka.promises import Promises
-from algotrade.bus.kafka.records import Consumed
+from algotrade.bus.kafka.records import Consumed, End
 from algotrade.bus.kafka.retention import Kept
 from algotrade.bus.kafka.tail import Standing, Tails
+from algotrade.bus.rules import MESSAGE_OVERHEAD_BYTES
 from algotrade.bus.topics import TOPICS
 from algotrade.domain import SystemClock
 
@@ -92,7 +95,7 @@ def test_a_reader_that_begins_anywhere_counts_the_records_that_one_from_the_star
     for step, pick in steps:
         log.do(step, pick)
     for position in range(len(log.records) + 1):
-        tails = Tails(Fetched(log.records), log.leader.floor)
+        tails = Tails(Fetched(log.records), log.leader.floor, lambda: None)
         read, at = [], position
         while messages := tails.read("orders", LANE, at, 2):
             read += [message.position for message in messages]
@@ -104,7 +107,7 @@ def test_a_partition_is_behind_by_what_is_known_and_not_taken_and_idle_is_not_be
     """Two messages of long ago, then what nobody is given: a marker, and a record that it voids."""
     records = [Consumed(0, b"", b"abc", 0, 0, False, 1_000), Consumed(1, b"", b"de", 0, 0, False, 2_000),
                Consumed(2, b"", b"", 0, 9, True, 3_000), Consumed(3, b"", b"f", 0, 1, False, 4_000)]
-    tails = Tails(Fetched(records), lambda _lane, position: (0, position))
+    tails = Tails(Fetched(records), lambda _lane, position: (0, position), lambda: None)
     assert tails.standings() == {}
 
     assert [m.position for m in tails.read("orders", LANE, 0, 1)] == [0]
@@ -227,7 +230,77 @@ def test_promises_that_come_late_or_twice_lower_nothing():
     again.take(late)
     assert not again.raise_to({"time": 6})
     assert again.value("time") == 9
-    assert hearer.take(b"\xff nonsense") == ()
+    with pytest.raises(Undecodable):
+        hearer.take(b"\xff nonsense")
+
+
+TOLD, INSTALLED = Promises("alpha").told({LANE: 7}), installed(3, {LANE: 7})
+
+
+def mangled(value):
+    """Return ways to damage ``value``: cut, with other bytes inside, or anything at all."""
+    return st.one_of(
+        st.binary(max_size=200), st.integers(0, len(value) - 1).map(lambda cut: value[:cut]),
+        st.tuples(st.integers(0, len(value) - 1), st.binary(min_size=1, max_size=9)).map(
+            lambda at: value[:at[0]] + at[1] + value[at[0] + len(at[1]):]))
+
+
+@settings(max_examples=500)
+@given(mangled(TOLD), mangled(INSTALLED))
+@example(b"\x83\xa6writer\xa1\xff\xa6values\x80\xa4ends\x90", b"\x82\xa5epoch\x01\xa7markers\x91\x93\xa1\xff\x00\x00")
+@example(b"\x81" * 2_000, b"\x91" * 2_000)
+def test_strangers_on_the_control_topics_raise_one_error_and_nothing_else(told, claim):
+    log = LeaderLog()
+    for take in (lambda: Promises("beta").take(told), lambda: log.take(4, claim)):
+        with contextlib.suppress(Undecodable):
+            take()
+    assert log.position == 5
+
+
+class Cut:
+    """A partition as a cluster has it: fetched in pieces, with offsets that are no records (a transaction's marks)."""
+
+    def __init__(self, records, end):
+        self.records, self.end, self.at = records, end, 0
+        self.looked_at = 0
+
+    def assign(self, _lane, offset):
+        self.at = offset
+
+    def fetch(self, _timeout_s):
+        some = [record for record in self.records if record.offset >= self.at][:3]
+        self.looked_at += len(some)
+        self.at = some[-1].offset + 1 if some else self.end
+        yield from ((LANE, record) for record in some)
+        if self.at == self.end or not some:
+            yield LANE, End(self.end)
+
+    def close(self):
+        pass
+
+
+@given(st.lists(st.sampled_from(["own", "marker", "stranger", "no record"]), max_size=60), st.integers(0, 70))
+@example(["own", *["stranger"] * 40], 0)
+@example(["stranger"] * 5, 0)
+def test_what_a_partition_holds_is_counted_past_strangers(steps, low):
+    """Where neither the oldest record nor the newest is the writer's, the nearest ones of the writer tell."""
+    records, counts, through = [], [], 0
+    for offset, step in enumerate(steps):
+        if step == "own":
+            through += 100
+            records.append(Consumed(offset, b"", bytes(100 - MESSAGE_OVERHEAD_BYTES), through, 0, is_marker=False))
+        elif step == "marker":
+            records.append(Consumed(offset, b"", b"", through, 1, is_marker=True))
+        elif step == "stranger":
+            records.append(Consumed(offset, b"key", b"x" * 9, 0, 0, is_marker=False))
+        counts.append(through)
+    low = min(low, len(steps))
+    kept = [record for record in records if record.offset >= low]
+    own = [record for record in kept if record.is_counted]
+
+    found = counted(lambda: Cut(kept, len(steps)), LANE, low, len(steps))
+
+    assert found == ((counts[low - 1] if low else 0, through) if own else (0, 0))
 
 
 def test_every_topic_is_made_safe_where_there_are_brokers_for_it():

@@ -22,8 +22,8 @@ from algotrade.bus import (
     encode_records,
 )
 from algotrade.bus.codec import decode, decode_records, values_of
+from algotrade.bus.dead_letters import DeadLetter
 from algotrade.bus.market import MARKET_TOPICS, Lane, market_lanes, promise_name
-from algotrade.bus.reader import DeadLetter
 from algotrade.bus.topics import (
     DATA_PLANE,
     MARKET_QUARANTINE,

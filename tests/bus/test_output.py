@@ -13,6 +13,7 @@ from algotrade.bus import (
     Schema,
     Superseded,
     TopicReader,
+    encode,
     encode_value,
 )
 from algotrade.bus.codec import values_of
@@ -149,12 +150,39 @@ def test_an_append_whose_acknowledgement_was_lost_is_not_repeated():
     assert (output.repeated, output.appended) == (2, 3)
 
 
-def test_damage_in_the_own_log_is_not_passed_over(world):
-    bus = world.open(STRATEGY_PLANE)
-    bus.append(TOPIC, [Outgoing(b"key", b"damage")])
+STRANGERS = [b"", b"damage", b"\xff" * 300, encode_value(Schema.INTENT, Said(2))[:-1],
+             encode_value(Schema.REPORT, Said(2)), encode(Schema.INTENT, b"\xc1")]
 
-    with pytest.raises(BusError, match=r"orders\.intents position 0 does not decode"):
-        say(RepeatingOutput(bus, TOPIC), 1)
+
+def test_what_a_stranger_put_into_the_own_log_is_passed_over_and_buried_once(world):
+    bus = world.open(STRATEGY_PLANE)
+    written = [encode_value(Schema.INTENT, Said(n)) for n in (1, 2, 3)]
+    log = [STRANGERS[0], written[0], *STRANGERS[1:4], written[1], written[1], *STRANGERS[4:], written[2], STRANGERS[1]]
+    bus.append(TOPIC, [Outgoing(b"key", value) for value in log])
+
+    def opened(position=0):
+        return RepeatingOutput(bus, TOPIC, position=position, parse=values_of(Schema.INTENT, Said), plane="me")
+
+    first = opened()
+    say(first, 1, 2)
+    assert first.position == 6
+    say(first, 3, 4)
+    assert (first.repeated, first.appended) == (3, 1)
+    assert first.dead == {"short": 3, "magic": 1, "length": 1, "schema": 1, "value": 1}
+    assert bus.bounds(TOPIC + ".dead") == (0, 7)
+    for position, rest in ((0, [1, 2, 3, 4, 5]), (2, [2, 3, 4, 5, 6]), (6, [3, 4, 5, 6, 7])):
+        again = opened(position)
+        say(again, *rest)
+        assert again.dead == {}
+    assert heard(bus) == [1, 2, 2, 3, 4, 5, 6, 7]
+
+
+def test_damage_in_place_of_an_own_message_is_told(world):
+    bus = world.open(STRATEGY_PLANE)
+    bus.append(TOPIC, [Outgoing(b"key", value) for value in (b"damage", encode_value(Schema.INTENT, Said(2)))])
+
+    with pytest.raises(BusError, match=r"orders\.intents position 0 does not decode, and position 1 has INTENT"):
+        say(RepeatingOutput(bus, TOPIC), 1, 2)
 
 
 def test_a_snapshot_that_is_ahead_of_the_log_is_told(world):
@@ -182,10 +210,12 @@ def test_a_superseded_plane_appends_nothing(world):
     assert heard(new) == [1, 2]
 
 
-def test_a_topic_of_several_partitions_is_refused():
-    topics = market_topics(partitions=2)
-    with pytest.raises(AssertionError, match="2 partitions"):
-        RepeatingOutput(MemoryBus(topics).client("data-plane"), "market.quotes")
+def test_a_message_of_another_shard_is_refused():
+    bus = MemoryBus(market_topics(partitions=2)).client("data-plane")
+    key = next(key for key in (b"1", b"2", b"3", b"4") if bus.partition_for("market.quotes", key) == 1)
+    with pytest.raises(AssertionError, match="in 0"):
+        RepeatingOutput(bus, "market.quotes").send(key, Schema.QUOTES, Said(1))
+    RepeatingOutput(bus, "market.quotes", shard=1).send(key, Schema.QUOTES, Said(1))
 
 
 @pytest.mark.parametrize("seed", range(60))

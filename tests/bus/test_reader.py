@@ -5,7 +5,7 @@ import pytest
 
 from algotrade.bus import DeadLetter, LogShortened, Outgoing, PositionGone, Schema, TopicReader, encode, encode_value
 from algotrade.bus.codec import values_of
-from algotrade.bus.reader import DEAD_VALUE_BYTES_MAX
+from algotrade.bus.dead_letters import DEAD_VALUE_BYTES_MAX
 from tests.bus.runs import dice
 from tests.bus.worlds import SMALL, WORLDS, message
 

@@ -39,7 +39,8 @@ def test_a_plane_can_do_its_part(secured, plane):
             bus.commit(plane, {(topic.name, 0): bus.bounds(topic.name)[1]})
         for topic in (row for row in TOPICS.values() if row.writer == plane):
             assert all(bus.committed(reader, topic.name) >= 0 for reader in topic.readers)
-        bus.append("orders.intents.dead", [Outgoing(b"k", b"v")])
+        position = bus.append("orders.intents.dead", [Outgoing(b"k", b"v")])[0]
+        assert bus.read("orders.intents.dead", position, messages_max=1)[0].value == b"v"
         bus.promise("time", 5)
         assert bus.promised("time") == 5
     finally:

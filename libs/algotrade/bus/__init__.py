@@ -1,6 +1,7 @@
 """The durable log between the planes: one delivery contract (``port``), and its bodies."""
 
 from algotrade.bus.codec import Frame, Schema, Undecodable, decode, encode, encode_records, encode_value, values_of
+from algotrade.bus.dead_letters import DeadLetter
 from algotrade.bus.leadership import Leadership
 from algotrade.bus.local import LocalBus
 from algotrade.bus.market import LogPosition, MarketWriter
@@ -27,7 +28,7 @@ from algotrade.bus.port import (
     TopicFull,
     TopicUnknown,
 )
-from algotrade.bus.reader import DeadLetter, Received, TopicReader
+from algotrade.bus.reader import Received, TopicReader
 from algotrade.bus.snapshots import Snapshots
 from algotrade.bus.topics import PLANES, TOPICS, Topic
 

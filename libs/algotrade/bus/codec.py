@@ -162,10 +162,18 @@ _ENCODER = msgspec.msgpack.Encoder(decimal_format="string")
 def decode_value(frame: Frame, of: Any) -> Any:
     """Return the value of ``frame``, of type ``of`` (a struct, or a union of tagged ones). Raises ``Undecodable``."""
     try:
-        return _decoder(of).decode(frame.body)
+        return decode_bare(frame.body, of)
+    except Undecodable as error:
+        raise Undecodable(error.reason, f"{frame.schema.name}: {error.detail}") from error
+
+
+def decode_bare(body: bytes | memoryview, of: Any) -> Any:
+    """Return the value in ``body``, which has no frame around it; as ``decode_value``."""
+    try:
+        return _decoder(of).decode(body)
     except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError) as error:
         # ValueError: text that is not UTF-8. ArithmeticError: a Decimal beyond its limits.
-        raise Undecodable("value", f"{frame.schema.name}: {error}") from error
+        raise Undecodable("value", str(error)) from error
 
 
 @functools.cache

@@ -48,7 +48,8 @@ class LocalBus:
         self._leases: dict[str, Lease] = {}
         self._seen_promises: dict[str, int] = {}
         self._hints = {(t.name, p): f"{_HINT}{t.name}/{p}" for t in topics.values() for p in range(t.partitions)}
-        self._inputs = [(t.name, p) for t in topics.values() if t.writer != writer for p in range(t.partitions)]
+        self._inputs = [(t.name, p) for t in topics.values() if t.writer not in (writer, DEAD_WRITER)
+                        for p in range(t.partitions)]
         self._taken: dict[tuple[str, int], int] = {}
         self._clock = SystemClock()
         self._append_latency = Histogram()

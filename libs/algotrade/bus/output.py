@@ -7,11 +7,12 @@ goes out.
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from algotrade.bus.codec import Frame, Schema, Undecodable, decode, encode_value
+from algotrade.bus.dead_letters import DeadLetters
 from algotrade.bus.port import Bus, BusError, Lease, Message, Outgoing
 
 MESSAGES_PER_READ_MAX = 256
@@ -24,20 +25,28 @@ class RepeatingOutput:
 
     ``position`` is what the snapshot holds, 0 without one. The log is read lazily from there, in bounded chunks, and
     compared without ``origin_time_ns``, which is a time of day. Consecutive identical messages in the log count as
-    one: the copy is an append that was repeated because its acknowledgement was lost.
+    one: the copy is an append that was repeated because its acknowledgement was lost. What no reader of the topic takes
+    is none of ours: a stranger's, it is passed over and goes to the dead-letter topic.
 
+    ``parse``     takes a frame of the topic apart as its readers do; raises ``Undecodable``. None: any frame is ours
+    ``plane``     under whose name dead letters are written; "": none are
     ``repeated``  messages found in the log and not appended again
     ``appended``  messages appended
     """
 
-    def __init__(self, bus: Bus, topic: str, *, position: int = 0, shard: int = 0) -> None:
+    def __init__(self, bus: Bus, topic: str, *, position: int = 0, shard: int = 0,
+                 parse: Callable[[Frame], object] | None = None, plane: str = "") -> None:
         self._bus = bus
         self._topic = topic
         self._shard = shard
         self._position = position
+        self._read_to = position
+        self._parse = parse
+        self._letters = DeadLetters(bus, topic, shard, plane, buries=bool(plane))
         self._pending: deque[Outgoing] = deque()
         self._ahead: deque[Message] = deque()
         self._previous: Outgoing | None = None
+        self._passed_over: int | None = None
         self._exhausted = False
         self._started = False
         self.repeated = 0
@@ -84,7 +93,7 @@ class RepeatingOutput:
         """Note that what ``unlogged`` returned was appended."""
         if positions:
             self._exhausted = True
-            self._position = positions[-1] + 1
+            self._position = self._read_to = positions[-1] + 1
             self._previous = self._pending[-1]
             self.appended += len(self._pending)
             self._pending.clear()
@@ -94,46 +103,73 @@ class RepeatingOutput:
         """Return the topic's name."""
         return self._topic
 
+    @property
+    def dead(self) -> dict[str, int]:
+        """Return how many strangers' messages were met, by reason."""
+        return self._letters.counts
+
     def _next_logged(self) -> Message | None:
-        """Return the next message of the log that is not behind us, None once there is no more."""
+        """Return the next message of ours in the log that is not behind us, None once there is no more."""
         if self._exhausted:
             return None
         if not self._started:
             self._started = True
             self._remember_previous()
-        if not self._ahead:
-            self._ahead.extend(self._bus.read(self._topic, self._position, messages_max=MESSAGES_PER_READ_MAX,
-                                              partition=self._shard))
-        self._exhausted = not self._ahead
-        return self._ahead.popleft() if self._ahead else None
+        while True:
+            if not self._ahead:
+                # Not from ``_position``: that stays behind the last one of ours, so that a restart finds it there.
+                self._ahead.extend(self._bus.read(self._topic, self._read_to, messages_max=MESSAGES_PER_READ_MAX,
+                                                  partition=self._shard))
+            if not self._ahead:
+                self._exhausted = True
+                return None
+            message = self._ahead.popleft()
+            self._read_to = message.position + 1
+            if self._is_ours(message):
+                return message
+
+    def _is_ours(self, message: Message) -> bool:
+        if self._letters.has(message.position):
+            return False
+        try:
+            frame = decode(message.value)
+            if self._parse is not None:
+                self._parse(frame)
+        except Undecodable as error:
+            self._letters.bury([(message, error)])
+            self._passed_over = message.position
+            return False
+        return True
 
     def _remember_previous(self) -> None:
         """Look at the message before the snapshot's position: the first one behind it may be its copy."""
         oldest, following = self._bus.bounds(self._topic, self._shard)
         if oldest < self._position <= following:
-            (message,) = self._bus.read(self._topic, self._position - 1, messages_max=1, partition=self._shard)
-            self._previous = Outgoing(message.key, message.value)
+            for message in self._bus.read(self._topic, self._position - 1, messages_max=1, partition=self._shard):
+                self._previous = Outgoing(message.key, message.value)
 
     def _compare(self, logged: Message) -> None:
-        found = (logged.key, self._content(logged.value, logged.position))
+        found = (logged.key, _content(logged.value))
         expected = self._pending[0]
-        if found == (expected.key, self._content(expected.value, logged.position)):
+        if found == (expected.key, _content(expected.value)):
             self._previous = self._pending.popleft()
             self.repeated += 1
-        elif self._previous is None or found != (self._previous.key,
-                                                 self._content(self._previous.value, logged.position)):
+        elif self._previous is None or found != (self._previous.key, _content(self._previous.value)):
+            if self._passed_over is not None:
+                # Perhaps it was ours: then the log is damaged, and what it would witness is unknown.
+                raise BusError(f"{self._topic} position {self._passed_over} does not decode, and position "
+                               f"{logged.position} has {_shown(found)}, which is not what follows")
             raise AssertionError(
                 f"{self._topic} position {logged.position}: the log has {_shown(found)}, "
-                f"regenerated was {_shown((expected.key, self._content(expected.value, logged.position)))}")
+                f"regenerated was {_shown((expected.key, _content(expected.value)))}")
         self._position = logged.position + 1
+        self._passed_over = None
 
-    def _content(self, value: bytes, position: int) -> tuple[Schema, int, memoryview]:
-        try:
-            frame: Frame = decode(value)
-        except Undecodable as error:
-            # Nobody else writes here: the log itself is damaged, and what it would witness is unknown.
-            raise BusError(f"{self._topic} position {position} does not decode: {error}") from error
-        return frame.schema, frame.version, frame.body
+
+def _content(value: bytes) -> tuple[Schema, int, memoryview]:
+    """Return what is compared of a message that is known to decode."""
+    frame = decode(value)
+    return frame.schema, frame.version, frame.body
 
 
 def flush_together(bus: Bus, outputs: Sequence[RepeatingOutput], lease: Lease | None = None,

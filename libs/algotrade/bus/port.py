@@ -95,11 +95,15 @@ class FormatUnsupported(BusError):
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
-    """One message as read: ``value`` is the framed bytes (``bus.codec`` takes them apart)."""
+    """One message as read: ``value`` is the framed bytes (``bus.codec`` takes them apart).
+
+    ``headers``  what it carries besides, on a body that has them: a stranger's; ours have none
+    """
 
     position: int
     key: bytes
     value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class Outgoing(msgspec.Struct, frozen=True, gc=False):

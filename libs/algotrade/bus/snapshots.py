@@ -91,8 +91,8 @@ class Snapshots:
                     topic=topic, partition=partition, start=position, stop=oldest)
 
     def positions(self) -> dict[tuple[str, int], int]:
-        """Return where the plane would read on from if it were restored now, by (topic, partition)."""
-        kept = self._find()
+        """Return where the plane would read on from if it were restored now, by (topic, partition); only looks."""
+        kept = self._find(buries=False)
         return {(topic, partition): at for topic, partition, at in kept[-1].positions} if kept else {}
 
     def save(self, body: bytes, positions: Mapping[tuple[str, int], int], *, lease: Lease | None = None) -> None:
@@ -118,10 +118,11 @@ class Snapshots:
         self.saved += 1
         self.body_bytes = len(body)
 
-    def _find(self) -> list[_Found]:
+    def _find(self, *, buries: bool = True) -> list[_Found]:
         """Return the complete snapshots in the log, oldest first, at most ``SNAPSHOTS_KEPT``."""
         reader = TopicReader(self._bus, self._topic, values_of(Schema.SNAPSHOT, _Chunk), group=self._group,
-                             position=self._bus.bounds(self._topic, self._shard)[0], partition=self._shard)
+                             position=self._bus.bounds(self._topic, self._shard)[0], partition=self._shard,
+                             buries=buries)
         parts: dict[tuple[int, bytes], dict[int, Received[_Chunk]]] = {}
         while received := reader.read(MESSAGES_PER_READ_MAX):
             for one in received:
@@ -151,7 +152,8 @@ def _chunks(number: int, body: bytes, positions: tuple[tuple[str, int, int], ...
 
 def _joined(chunks: Mapping[int, Received[_Chunk]]) -> _Found | None:
     first = next(iter(chunks.values())).value
-    if sorted(chunks) != list(range(first.count)):
+    # The number first: a chunk that is not ours may announce more than memory holds.
+    if len(chunks) != first.count or sorted(chunks) != list(range(first.count)):
         return None
     body = b"".join(chunks[i].value.data for i in range(first.count))
     if hashlib.sha256(body).digest() != first.sha256:

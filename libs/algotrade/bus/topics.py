@@ -13,6 +13,8 @@ SHARED_OUT = frozenset({DATA_PLANE, STRATEGY_PLANE})
 
 DEAD_SUFFIX = ".dead"
 DEAD_WRITER = "dead-letters"
+CONTROL_DEAD = "control.dead"
+"""Takes what could not be decoded from topics that only one body of the bus has, such as Kafka's promises."""
 
 MARKET_QUOTES = "market.quotes"
 MARKET_TRADES = "market.trades"
@@ -96,5 +98,7 @@ def with_shards(table: Mapping[str, Topic], shards: int) -> dict[str, Topic]:
             if row.sharded and shards > 1 else row for name, row in table.items()}
 
 
-TOPICS: dict[str, Topic] = {t.name: t for t in (*_TABLE, *(dead_letter_topic(t) for t in _TABLE))}
+_CONTROL = Topic(name=CONTROL_DEAD, writer=DEAD_WRITER, key="topic", retention_bytes_max=64 * _MIB)
+
+TOPICS: dict[str, Topic] = {t.name: t for t in (*_TABLE, *(dead_letter_topic(t) for t in _TABLE), _CONTROL)}
 """The table, by name, dead-letter topics included."""

@@ -1,7 +1,7 @@
 """``algotrade bus``: look at what is on a bus, while planes run or afterwards. Nothing here changes it."""
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -109,7 +109,7 @@ def _line(message: "Message") -> str:
     import msgspec
 
     from algotrade.bus import Schema, Undecodable, decode
-    from algotrade.bus.codec import decode_records
+    from algotrade.bus.codec import decode_bare, decode_records
 
     row: dict[str, object] = {"position": message.position, "key": message.key.decode(errors="replace")}
     try:
@@ -117,14 +117,19 @@ def _line(message: "Message") -> str:
         row |= {"schema": frame.schema.name, "version": frame.version}
         if frame.schema in {Schema.QUOTES, Schema.TRADES, Schema.BARS}:
             records = decode_records(frame)
-            row |= {"records": len(records), "first": _row(records[0]), "last": _row(records[-1])}
+            row |= {"records": len(records)}
+            if len(records):
+                row |= {"first": _row(records[0]), "last": _row(records[-1])}
         elif frame.schema is Schema.SNAPSHOT:
             row["bytes"] = len(frame.body)
         else:
-            row["value"] = msgspec.msgpack.decode(frame.body)
+            row["value"] = decode_bare(frame.body, Any)
     except Undecodable as error:
         row["undecodable"] = str(error)
-    return msgspec.json.encode(row, enc_hook=repr).decode()
+    try:
+        return msgspec.json.encode(row, enc_hook=repr).decode()
+    except (TypeError, ValueError):  # a stranger's value that JSON has no words for
+        return msgspec.json.encode(row | {"value": repr(row.get("value"))}).decode()
 
 
 def _row(record: object) -> dict[str, object]:

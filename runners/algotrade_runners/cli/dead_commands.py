@@ -33,6 +33,9 @@ def list_letters(address: Address = DEFAULT_BUS) -> None:
         for name in (name for name in TOPICS if name.endswith(".dead")):
             for message in _messages(bus, name):
                 letter = _letter(message)
+                if letter is None:
+                    table.add_row(f"{name} {message.position}", *[""] * 4, "no letter", f"{len(message.value):,}")
+                    continue
                 table.add_row(f"{name} {message.position}", letter.topic, str(letter.partition), f"{letter.position:,}",
                               letter.reader, letter.reason, f"{letter.size_bytes:,}")
     out = console()
@@ -52,15 +55,26 @@ def show(
             raise typer.BadParameter(f"{position}; {topic} has {oldest} to {following - 1}", param_hint="POSITION")
         (message,) = bus.read(topic, position, messages_max=1)
     letter = _letter(message)
+    if letter is None:
+        typer.echo(f"{topic} position {position} is no dead letter, {len(message.value):,} bytes; a stranger put it "
+                   f"there\n")
+        _echo_bytes(message.value, len(message.value))
+        return
     typer.echo(f"{letter.topic}/{letter.partition} position {letter.position}, {letter.size_bytes:,} bytes, "
                f"read by {letter.reader}\n{letter.reason}: {letter.detail}\n")
-    shown = letter.value[:SHOWN_BYTES_MAX]
+    for name, value in letter.headers:
+        typer.echo(f"header {name}: {value[:SHOWN_BYTES_MAX]!r}")
+    _echo_bytes(letter.value, letter.size_bytes)
+
+
+def _echo_bytes(value: bytes, size_bytes: int) -> None:
+    shown = value[:SHOWN_BYTES_MAX]
     for at in range(0, len(shown), 16):
         row = shown[at : at + 16]
         text = "".join(chr(b) if 32 <= b < 127 else "." for b in row)
         typer.echo(f"{at:6x}  {row.hex(' '):47}  {text}")
-    if letter.size_bytes > len(shown):
-        typer.echo(f"... and {letter.size_bytes - len(shown):,} bytes more")
+    if size_bytes > len(shown):
+        typer.echo(f"... and {size_bytes - len(shown):,} bytes more")
 
 
 def _messages(bus: "Bus", topic: str) -> "Iterator[Message]":
@@ -70,7 +84,12 @@ def _messages(bus: "Bus", topic: str) -> "Iterator[Message]":
         position = messages[-1].position + 1
 
 
-def _letter(message: "Message") -> "DeadLetter":
-    from algotrade.bus import DeadLetter, Schema, decode, values_of
+def _letter(message: "Message") -> "DeadLetter | None":
+    """Return the letter in ``message``, None where a stranger put something else among the letters."""
+    from algotrade.bus import Undecodable, decode
+    from algotrade.bus.dead_letters import letter_of
 
-    return values_of(Schema.DEAD_LETTER, DeadLetter)(decode(message.value))
+    try:
+        return letter_of(decode(message.value))
+    except Undecodable:
+        return None

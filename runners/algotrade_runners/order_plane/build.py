@@ -7,8 +7,8 @@ import msgspec
 
 from algotrade.bus import Bus, Leadership, MarketReader, RepeatingOutput, Schema, Snapshots, TopicReader, values_of
 from algotrade.bus.topics import ORDER_PLANE
-from algotrade.domain import Clock, OrderIntent, Records
-from algotrade.execution import OrderManager, SimulatedBroker
+from algotrade.domain import Clock, ExecutionReport, OrderIntent, Records
+from algotrade.execution import JournalEntry, OrderManager, SimulatedBroker
 from algotrade.execution.remote.broker import RemoteBroker
 from algotrade.risk import Gate
 from algotrade_runners.order_plane.arrivals import Arrivals
@@ -47,8 +47,10 @@ def build_order_plane(settings: Settings, bus: Bus, clock: Clock) -> OrderPlane:
             TopicReader(bus, INTENTS_TOPIC, values_of(Schema.INTENT, of_intents), group=ORDER_PLANE, partition=shard,
                         position=position) for shard, position in _by_shard(bus, INTENTS_TOPIC, state.intents_positions)
         ], settings.venue, settings.run.seed, state.last_arrivals_ns),
-        journal=RepeatingOutput(bus, JOURNAL_TOPIC, position=state.journal_position),
-        reports=[RepeatingOutput(bus, REPORTS_TOPIC, position=position, shard=shard)
+        journal=RepeatingOutput(bus, JOURNAL_TOPIC, position=state.journal_position, plane=ORDER_PLANE,
+                                parse=values_of(Schema.JOURNAL, JournalEntry)),
+        reports=[RepeatingOutput(bus, REPORTS_TOPIC, position=position, shard=shard, plane=ORDER_PLANE,
+                                 parse=values_of(Schema.REPORT, ExecutionReport))
                  for shard, position in _by_shard(bus, REPORTS_TOPIC, state.reports_positions)],
         manager=OrderManager(instruments, gate), model=settings.venue,
         records_between=settings.snapshots.records_between,

@@ -1,10 +1,12 @@
 """Builds the strategy plane from settings, on a bus that is already open."""
 
+from typing import Any
+
 import msgspec
 
 from algotrade.bus import Bus, Leadership, MarketReader, RepeatingOutput, Schema, Snapshots, TopicReader, values_of
 from algotrade.bus.topics import STRATEGY_PLANE
-from algotrade.domain import ExecutionReport
+from algotrade.domain import ExecutionReport, OrderIntent
 from algotrade.strategy import KernelRunner, Runnable
 from algotrade_runners.replay_time import INTENTS_TOPIC
 from algotrade_runners.settings import Settings, strategy_of
@@ -31,12 +33,14 @@ def build_strategy_plane(settings: Settings, bus: Bus, strategy: Runnable | None
     snapshots = Snapshots(bus, SNAPSHOTS_TOPIC, STRATEGY_PLANE, shard)
     body = snapshots.load()
     snapshots.check_inputs()
+    of_intents: Any = OrderIntent  # a union of tagged structs: msgspec takes it, type checkers call it no type
     state = StrategyState() if body is None else msgspec.msgpack.decode(body, type=StrategyState)
     return StrategyPlane(
         bus=bus, leadership=leadership, snapshots=snapshots, strategy=strategy, state=state,
         market=MarketReader(bus, group=STRATEGY_PLANE, cursor=state.cursor, shards=(shard,)),
         reports=TopicReader(bus, REPORTS_TOPIC, values_of(Schema.REPORT, ExecutionReport), group=STRATEGY_PLANE,
                             position=state.reports_position, partition=shard),
-        output=RepeatingOutput(bus, INTENTS_TOPIC, position=state.intents_position, shard=shard), shard=shard,
+        output=RepeatingOutput(bus, INTENTS_TOPIC, position=state.intents_position, shard=shard, plane=STRATEGY_PLANE,
+                               parse=values_of(Schema.INTENT, of_intents)), shard=shard,
         report_latency_ns=settings.venue.report_latency_ns, records_between=settings.snapshots.records_between,
     )

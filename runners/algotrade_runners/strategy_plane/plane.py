@@ -27,7 +27,7 @@ from algotrade.telemetry.metrics import Samples
 from algotrade_runners.host import WAIT_S
 from algotrade_runners.replay_time import REPORTS_TIME, handled_name, intents_time, ready_name
 from algotrade_runners.strategy_plane.stretches import stretches
-from algotrade_runners.tally import Tally, last_sequence, up_to
+from algotrade_runners.tally import Tally, by_reason, last_sequence, up_to
 
 REPORTS_TOPIC = "orders.reports"
 REPORTS_PER_READ = 256
@@ -117,8 +117,8 @@ class StrategyPlane:
             "algotrade_event_time_seconds": state.tally.last_time_ns / 1e9,
             "algotrade_intents_total": state.intents,
             "algotrade_reports_total": state.reports,
-            "algotrade_dead_letters_total": {
-                (reason,): count for dead in (self._market.dead, self._reports.dead) for reason, count in dead.items()},
+            "algotrade_dead_letters_total": by_reason(
+                self._market.dead, self._reports.dead, self._output.dead),
             "algotrade_snapshots_total": self._snapshots.saved,
             "algotrade_bus_waits_total": self._waits,
             "algotrade_leads": float(self._leadership.leads),

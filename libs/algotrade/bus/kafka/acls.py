@@ -34,7 +34,8 @@ def _rows(plane: str, table: Mapping[str, Topic]) -> Iterator[tuple[str, str, tu
         if topic.writer == plane:
             yield "topic", topic.name, own
         elif topic.writer == DEAD_WRITER:
-            yield "topic", topic.name, ("WRITE", "DESCRIBE")
+            # Read too: a reader that starts again passes over what it has buried.
+            yield "topic", topic.name, ("WRITE", "READ", "DESCRIBE")
         elif plane in topic.readers:
             yield "topic", topic.name, seen
         else:

@@ -9,18 +9,12 @@ respects readers (``retention``), leases (``epochs``), promises (``promises``).
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 from algotrade.bus.kafka.access import KafkaAccess, KafkaAddress
-from algotrade.bus.kafka.client import (
-    LOOK_S_MAX,
-    REQUEST_S_MAX,
-    Administrator,
-    Appender,
-    Fetcher,
-    Seats,
-    Teller,
-)
+from algotrade.bus.kafka.client import LOOK_S_MAX, Administrator, Appender, Fetcher, Seats, Teller
 from algotrade.bus.kafka.cluster import shards_there
+from algotrade.bus.kafka.counts import counted
 from algotrade.bus.kafka.epochs import LeaderLog, installed
 from algotrade.bus.kafka.fence import Fence
 from algotrade.bus.kafka.meter import Meter
@@ -34,6 +28,7 @@ from algotrade.bus.kafka.names import (
 from algotrade.bus.kafka.promises import Promises
 from algotrade.bus.kafka.records import Consumed, Lane, Record
 from algotrade.bus.kafka.retention import Kept
+from algotrade.bus.kafka.strangers import Strangers
 from algotrade.bus.kafka.tail import Tails
 from algotrade.bus.kafka.watch import UNREACHABLE_S, Watch
 from algotrade.bus.port import BusError, BusUnreachable, Lease, Message, Outgoing, TopicUnknown
@@ -77,14 +72,17 @@ class KafkaBus:
         self._lanes = {(row.name, p): (whole_name(address.run, row.name), p)
                        for row in self._table.values() for p in range(row.partitions)}
         self._labels = {lane: (topic, str(p)) for (topic, p), lane in self._lanes.items()}
-        self._inputs = {lane for (topic, _), lane in self._lanes.items() if topics[topic].writer != writer}
+        # A dead letter waits for people; a plane only looks whether it has buried something before.
+        self._inputs = {lane for (topic, _), lane in self._lanes.items()
+                        if topics[topic].writer not in (writer, DEAD_WRITER)}
         self._clock = SystemClock()
         self.meter = Meter()
         self._check_topics()
         self._appender = Appender(address, access, self.meter.error)
         self._teller = Teller(address, access, self.meter.error)
         self._fetcher = Fetcher(address, access, group_name(address, writer), self.meter.error)
-        self._tails = Tails(self._fetcher, self._floor)
+        self._tails = Tails(self._fetcher, self._floor, lambda: self._new_fetcher(tells_end=True))
+        self._strangers = Strangers(self, writer, address.run)
         self._kept: dict[Lane, Kept] = {}
         self._own_ends: dict[Lane, int] = {}
         self._leader_logs: dict[Lane, LeaderLog] = {}
@@ -156,6 +154,7 @@ class KafkaBus:
         if self._promises.are_made and now_ns - self._told_ns > TELL_AGAIN_NS:
             self._tell()
         self._tails.drain(timeout_s)
+        self._strangers.bury()
 
     def commit(self, group: str, positions: Mapping[tuple[str, int], int]) -> None:
         """Commit group offsets, those that rise."""
@@ -196,6 +195,7 @@ class KafkaBus:
     def promised(self, name: str) -> int:
         """Return a promise; what was appended before it is found by every read that follows."""
         self._tails.drain(0)
+        self._strangers.bury()
         return self._promises.value(name)
 
     def lead(self, topic: str, shard: int = 0) -> Lease:
@@ -362,29 +362,13 @@ class KafkaBus:
         kept = self._kept.get(lane)
         if kept is None:
             low, high = self._bounds(lane)
-            below, through = 0, 0
-            if high > low:
-                first, last = self._raw(lane, low), self._raw(lane, high - 1)
-                below, through = _bytes_before(first), last.bytes_through
+            below, through = counted(lambda: self._new_fetcher(tells_end=True), lane, low, high)
             kept = self._kept[lane] = Kept(partition_bytes_max(row), low, high, below, through)
         return kept
 
-    def _raw(self, lane: Lane, offset: int) -> Consumed:
-        """Return the record at ``offset`` or the first one behind it, markers and void ones too."""
-        fetcher = self._new_fetcher()
-        try:
-            fetcher.assign(lane, offset)
-            for _ in range(int(REQUEST_S_MAX)):
-                for _, record in fetcher.fetch(1.0):
-                    if record is None:
-                        raise BusError(f"{lane[0]}/{lane[1]}: offset {offset} went while it was looked at")
-                    return record
-        finally:
-            fetcher.close()
-        raise BusUnreachable(f"{lane[0]}/{lane[1]}: offset {offset} has not come in {REQUEST_S_MAX:.0f} s")
-
-    def _new_fetcher(self) -> Fetcher:
-        return Fetcher(self._address, self._access, group_name(self._address, None), self.meter.error)
+    def _new_fetcher(self, *, tells_end: bool = False) -> Fetcher:
+        return Fetcher(self._address, self._access, group_name(self._address, None), self.meter.error,
+                       tells_end=tells_end)
 
     def _floor(self, lane: Lane, position: int) -> tuple[int, int]:
         row = self._table[lane[0].removeprefix(whole_name(self._address.run, ""))]
@@ -396,11 +380,11 @@ class KafkaBus:
     def _leader_log(self, writer: str, shard: int) -> LeaderLog:
         """Return what the leader topic of ``writer`` says now of ``shard``."""
         lane = (whole_name(self._address.run, leader_topic(writer)), shard)
-        log = self._leader_logs.setdefault(lane, LeaderLog())
-        _, end = self._fetcher.bounds(lane)
-        if log.position == 0 and end:
-            self._tails.follow(lane, 0, lambda record: log.take(record.offset, record.value))
-        self._tails.drain_until(lambda: log.position >= end, f"{lane[0]}: what lies before position {end}")
+        log = self._leader_logs.get(lane)
+        if log is None:
+            log = self._leader_logs[lane] = LeaderLog()
+            self._tails.follow(lane, 0, self._strangers.kept_out(lane, partial(_take_claim, log)))
+        self._tails.follow_to(lane, self._fetcher.bounds(lane)[1])
         return log
 
     def _check_lease(self, lease: Lease) -> None:
@@ -423,20 +407,13 @@ class KafkaBus:
         """Follow the promises topic from a little before its end, and take in what is there."""
         lane = (whole_name(self._address.run, PROMISES), 0)
         low, end = self._fetcher.bounds(lane)
-        begin = max(low, end - PROMISES_READ_BACK)
-        heard = begin
+        self._tails.follow(lane, max(low, end - PROMISES_READ_BACK), self._strangers.kept_out(lane, self._take_told))
+        self._tails.follow_to(lane, end)
 
-        def take(record: Consumed) -> None:
-            nonlocal heard
-            heard = record.offset + 1
-            for topic, partition, position in self._promises.take(record.value):
-                self._tails.knows_end((topic, partition), position)
-
-        self._tails.follow(lane, begin, take)
-        self._tails.drain_until(lambda: heard >= end, f"{lane[0]}: what lies before position {end}")
+    def _take_told(self, record: Consumed) -> None:
+        for topic, partition, position in self._promises.take(record.value):
+            self._tails.knows_end((topic, partition), position)
 
 
-def _bytes_before(record: Consumed) -> int:
-    """Return what the partition counted before ``record``."""
-    own = 0 if record.is_marker else size_bytes(Outgoing(record.key, record.value))
-    return max(0, record.bytes_through - own)
+def _take_claim(log: LeaderLog, record: Consumed) -> None:
+    log.take(record.offset, record.value)

@@ -1,9 +1,4 @@
-"""The one file that knows Kafka's client: how it is configured, what its errors mean, what a record carries.
-
-Records carry two headers beside key and value, both big-endian 64-bit numbers: ``bytes``, what the partition's records
-up to and with this one count together (``retention``), and, written under a lease, ``epoch`` (``epochs``). A record
-with the header ``marker`` is the beginning of an epoch and no message.
-"""
+"""The one file that knows Kafka's client: how it is configured, what its errors mean, what a record carries."""
 
 import contextlib
 import logging
@@ -38,7 +33,7 @@ from confluent_kafka.admin import (
 
 from algotrade.bus.kafka.access import KafkaAccess, KafkaAddress
 from algotrade.bus.kafka.msk import token_callback
-from algotrade.bus.kafka.records import Consumed, Grant, Lane, Record, TopicFacts
+from algotrade.bus.kafka.records import Consumed, End, Grant, Lane, Record, TopicFacts
 from algotrade.bus.port import CAMPAIGN_S_MAX, BusError, BusForbidden, BusUnreachable, TopicUnknown
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND, SystemClock
 
@@ -187,26 +182,31 @@ class Teller:
 
 
 class Fetcher:
-    """A consumer that reads the partitions it is told to from the offsets it is told to."""
+    """A consumer that reads the partitions it is told to from the offsets it is told to.
+
+    ``tells_end``  ``fetch`` yields an ``End`` whenever it has come to the end of a partition
+    """
 
     def __init__(self, address: KafkaAddress, access: KafkaAccess, group: str,
-                 on_error: "OnError | None" = None) -> None:
+                 on_error: "OnError | None" = None, *, tells_end: bool = False) -> None:
         self._consumer = _client(Consumer, address, access, {
             "group.id": group, "enable.auto.commit": False, "enable.auto.offset.store": False,
             "auto.offset.reset": "error", "fetch.wait.max.ms": 20, "fetch.error.backoff.ms": 20,
             "fetch.queue.backoff.ms": 5, "queued.max.messages.kbytes": PREFETCH_KIB_MAX,
             "fetch.message.max.bytes": 1 << 20, "fetch.max.bytes": RECORD_BYTES_MAX,
             "receive.message.max.bytes": RECORD_BYTES_MAX + (1 << 20), "isolation.level": "read_uncommitted",
-            "check.crcs": True, "error_cb": _named(on_error),
+            "check.crcs": True, "enable.partition.eof": tells_end, "error_cb": _named(on_error),
         })
 
     def assign(self, lane: Lane, offset: int) -> None:
-        """Read ``lane`` from ``offset`` on; what was read of it before is forgotten."""
+        """Read ``lane`` from ``offset`` on; what was read of it before is forgotten, and so is a pause."""
         part = [TopicPartition(*lane, offset)]
         try:
             if lane in {(p.topic, p.partition) for p in self._consumer.assignment()}:
                 self._consumer.incremental_unassign([TopicPartition(*lane)])
             self._consumer.incremental_assign(part)
+            # A partition that was paused would be assigned so, and nothing of it would ever come.
+            self._consumer.resume(part)
         except KafkaException as error:
             raise translated(error.args[0], lane[0]) from error
 
@@ -218,7 +218,7 @@ class Fetcher:
         """Fetch ``lane`` again."""
         self._consumer.resume([TopicPartition(*lane)])
 
-    def fetch(self, timeout_s: float) -> Iterator[tuple[Lane, Consumed | None]]:
+    def fetch(self, timeout_s: float) -> Iterator[tuple[Lane, Consumed | End | None]]:
         """Yield what has come, after waiting up to ``timeout_s`` for the first; may end earlier with nothing.
 
         None instead of a record: the log no longer has what was asked for, and its lane has to be assigned anew.
@@ -234,6 +234,8 @@ class Fetcher:
                 yield lane, _consumed(message)
             elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
                 yield lane, None
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+                yield lane, End(message.offset() or 0)
             elif error.code() not in _PASSING and not error.retriable():
                 raise translated(error, lane[0])
 
@@ -540,13 +542,18 @@ _SETTLING = {
 }
 """Answers of a cluster that is about to be able to give a better one; a new leader learns late how far its log goes."""
 
-_PASSING = {KafkaError._PARTITION_EOF, KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT,  # noqa: SLF001
+_PASSING = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT,  # noqa: SLF001
             KafkaError._RESOLVE, KafkaError._AUTO_OFFSET_RESET}  # noqa: SLF001
 """What a consumer gets over by itself, or what the next look at the bounds will tell better."""
 
 
+_OURS = ("bytes", "epoch", "marker")
+
+
 def _headers(record: Record) -> list[tuple[str, str | bytes | None]]:
-    headers: list[tuple[str, str | bytes | None]] = [("bytes", _NUMBER.pack(record.bytes_through))]
+    headers: list[tuple[str, str | bytes | None]] = list(record.headers)
+    if record.bytes_through or record.is_marker:
+        headers.append(("bytes", _NUMBER.pack(record.bytes_through)))
     if record.epoch:
         headers.append(("epoch", _NUMBER.pack(record.epoch)))
     if record.is_marker:
@@ -556,10 +563,12 @@ def _headers(record: Record) -> list[tuple[str, str | bytes | None]]:
 
 def _consumed(message: KafkaMessage) -> Consumed:
     # A stranger's record has other headers, or none: it is a message like others, and will not decode.
-    headers = dict(message.headers() or ())
+    pairs: Any = message.headers() or ()
+    headers = dict(pairs)
+    others = tuple((name, _bytes(value)) for name, value in pairs if name not in _OURS)
     return Consumed(message.offset() or 0, _bytes(message.key()), _bytes(message.value()),
                     _number(headers.get("bytes")), _number(headers.get("epoch")), "marker" in headers,
-                    message.timestamp()[1])
+                    message.timestamp()[1], others)
 
 
 def _bytes(value: Any) -> bytes:
@@ -567,7 +576,7 @@ def _bytes(value: Any) -> bytes:
 
 
 def _number(data: Any) -> int:
-    return int(_NUMBER.unpack(data)[0]) if isinstance(data, bytes) and len(data) == _NUMBER.size else 0
+    return max(0, int(_NUMBER.unpack(data)[0])) if isinstance(data, bytes) and len(data) == _NUMBER.size else 0
 
 
 OnError = Callable[[str], None]

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from algotrade.bus.codec import decode_bare
+
 Lane = tuple[str, int]
 
 
@@ -34,12 +36,12 @@ class LeaderLog:
         self._installed: dict[int, dict[Lane, int]] = {}
 
     def take(self, offset: int, value: bytes) -> None:
-        """Take the next record."""
+        """Take the next record. Raises ``Undecodable`` for a stranger's: it claims nothing, and is behind us then."""
         self.position = offset + 1
         if not value:
             self._unfinished.add(offset + 1)
             return
-        record = msgspec.msgpack.decode(value, type=Installed)
+        record: Installed = decode_bare(value, Installed)
         self._unfinished.discard(record.epoch)
         self._installed[record.epoch] = {(topic, partition): at for topic, partition, at in record.markers}
 

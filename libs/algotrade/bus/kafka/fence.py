@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from algotrade.bus.kafka.client import REQUEST_S_MAX, Fetcher
-from algotrade.bus.kafka.records import Lane
+from algotrade.bus.kafka.records import Consumed, Lane
 from algotrade.bus.port import BusError, BusUnreachable, Lease, Superseded
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND, SystemClock
 
@@ -46,6 +46,7 @@ class Fence:
         for lane, record in self._fetcher.fetch(timeout_s):
             if record is None:
                 raise BusError(f"{lane[0]}/{lane[1]}: what this leader appended is gone")
-            self._reached[lane] = record.offset + 1
-            if record.is_marker:
-                self._newest[lane] = max(self._newest[lane], record.epoch)
+            if isinstance(record, Consumed):
+                self._reached[lane] = record.offset + 1
+                if record.is_marker:
+                    self._newest[lane] = max(self._newest[lane], record.epoch)

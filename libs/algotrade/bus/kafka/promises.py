@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from algotrade.bus.codec import decode_bare
 from algotrade.bus.port import PROMISE_NONE
 
 
@@ -55,14 +56,8 @@ class Promises:
             (topic, partition, end) for (topic, partition), end in ends.items())))
 
     def take(self, value: bytes) -> tuple[tuple[str, int, int], ...]:
-        """Take in what somebody told; return where that one's logs end. What is no such record says nothing."""
-        try:
-            told = _DECODER.decode(value)
-        except msgspec.DecodeError:
-            return ()
+        """Take in what somebody told; return where that one's logs end. Raises ``Undecodable``."""
+        told: Told = decode_bare(value, Told)
         for name, promised in told.values.items():
             self._seen[name] = max(promised, self.value(name))
         return told.ends
-
-
-_DECODER = msgspec.msgpack.Decoder(Told)

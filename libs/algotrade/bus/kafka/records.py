@@ -1,4 +1,9 @@
-"""What goes to the cluster and comes from it, without its client's types."""
+"""What goes to the cluster and comes from it, without its client's types.
+
+Records carry two headers beside key and value, both big-endian 64-bit numbers: ``bytes``, what the partition's records
+up to and with this one count together (``retention``), and, written under a lease, ``epoch`` (``epochs``). A record
+with the header ``marker`` is the beginning of an epoch and no message. ``client`` writes and reads them.
+"""
 
 import msgspec
 
@@ -7,17 +12,23 @@ Lane = tuple[str, int]
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """One record to produce, with what its headers say; ``epoch`` 0 = not under a lease."""
+    """One record to produce, with what its headers say; ``bytes_through`` 0 = not counted, ``epoch`` 0 = no lease."""
 
     key: bytes
     value: bytes
     bytes_through: int
     epoch: int = 0
     is_marker: bool = False
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class Consumed(msgspec.Struct, frozen=True, gc=False):
-    """One record as it came."""
+    """One record as it came.
+
+    ``bytes_through``  0 where nothing was counted: the record is a stranger's, or a marker on an empty partition
+    ``time_ms``        when its writer sent it, ms since 1970 UTC by that host's clock
+    ``headers``        those that are not ours
+    """
 
     offset: int
     key: bytes
@@ -26,7 +37,18 @@ class Consumed(msgspec.Struct, frozen=True, gc=False):
     epoch: int
     is_marker: bool
     time_ms: int = 0
-    """When its writer sent it, ms since 1970 UTC by that host's clock."""
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def is_counted(self) -> bool:
+        """Tell whether the record says how much there is up to it."""
+        return self.bytes_through > 0 or self.is_marker
+
+
+class End(msgspec.Struct, frozen=True, gc=False):
+    """There is nothing to read before ``offset``, where the log ends now."""
+
+    offset: int
 
 
 class TopicFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from algotrade.bus.kafka.client import REQUEST_S_MAX, Fetcher
-from algotrade.bus.kafka.records import Consumed, Lane
+from algotrade.bus.kafka.records import Consumed, End, Lane
 from algotrade.bus.port import BusUnreachable, Message
 from algotrade.bus.rules import check_position, shortened
 from algotrade.domain.clock import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND, SystemClock
@@ -17,6 +17,10 @@ BUFFER_BYTES_MAX = 8 << 20
 """Of one partition, read but not asked for; then the cluster is not asked for more."""
 
 _LOOK_S = 0.02
+
+_PROBES, _PROBE_S = 20, 0.1
+STUCK_S = 1.0
+"""What is known to be there and has not come for so long may be no record at all: then the end is asked for."""
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -59,22 +63,31 @@ class Tails:
     """All partitions that one plane reads, over one consumer.
 
     ``floor``   tells (newest epoch before a position, offset to begin at), see ``epochs``
+    ``prober``  makes a fetcher that tells ends
     ``voided``  records passed over because a newer epoch had begun
     """
 
-    def __init__(self, fetcher: Fetcher, floor: Callable[[Lane, int], tuple[int, int]]) -> None:
+    def __init__(self, fetcher: Fetcher, floor: Callable[[Lane, int], tuple[int, int]],
+                 prober: Callable[[], Fetcher]) -> None:
         self._fetcher = fetcher
         self._floor = floor
+        self._prober = prober
         self._clock = SystemClock()
         self._tails: dict[Lane, _Tail] = {}
         self._ends: dict[Lane, int] = {}
         self._takers: dict[Lane, Callable[[Consumed], None]] = {}
+        self._followed_to: dict[Lane, int] = {}
         self.voided = 0
 
     def follow(self, lane: Lane, offset: int, take: Callable[[Consumed], None]) -> None:
         """Hand every record of ``lane`` from ``offset`` on to ``take`` as it comes, instead of keeping it."""
         self._takers[lane] = take
+        self._followed_to[lane] = offset
         self._fetcher.assign(lane, offset)
+
+    def follow_to(self, lane: Lane, end: int) -> None:
+        """Return once ``lane``, which is followed, was handed over up to ``end``."""
+        self._drain_until(lane, lambda: self._followed_to[lane] >= end, f"{lane[0]}: what lies before position {end}")
 
     def knows_end(self, lane: Lane, end: int) -> None:
         """Note that ``lane`` goes to ``end`` at least: a read before it waits for what is on its way."""
@@ -101,13 +114,36 @@ class Tails:
             tail = self._wait_for(name, lane, position, end)
         return self._take(lane, tail, messages_max)
 
-    def drain_until(self, is_done: Callable[[], bool], what: str) -> None:
+    def _drain_until(self, lane: Lane, is_done: Callable[[], bool], what: str) -> None:
         """Take in what comes until ``is_done``; raises ``BusUnreachable`` where that takes too long."""
-        deadline_ns = self._clock.monotonic_ns() + int(REQUEST_S_MAX * NANOSECONDS_PER_SECOND)
+        begun_ns = self._clock.monotonic_ns()
+        was_probed = False
         while not is_done():
             self.drain(_LOOK_S)
-            if self._clock.monotonic_ns() > deadline_ns:
+            waited_s = (self._clock.monotonic_ns() - begun_ns) / NANOSECONDS_PER_SECOND
+            if waited_s > STUCK_S and not was_probed:
+                was_probed = True
+                self._probe(lane)
+            if waited_s > REQUEST_S_MAX:
                 raise BusUnreachable(f"{what} has not come in {REQUEST_S_MAX:.0f} s")
+
+    def _probe(self, lane: Lane) -> None:
+        """Find out whether the rest of ``lane`` is no records: the marks of a stranger's transaction take offsets too.
+
+        A reader gets no word of them; only one that asks for the end of the partition does.
+        """
+        reached = self._tails[lane].reached if lane in self._tails else self._followed_to[lane]
+        prober = self._prober()
+        try:
+            prober.assign(lane, reached)
+            found = next((one for _ in range(_PROBES) for _, one in prober.fetch(_PROBE_S)), None)
+        finally:
+            prober.close()
+        if isinstance(found, End):
+            if lane in self._tails:
+                self._tails[lane].reached = max(reached, found.offset)
+            else:
+                self._followed_to[lane] = max(reached, found.offset)
 
     def drain(self, timeout_s: float) -> bool:
         """Take in what has come, after waiting for the first of it; tell whether there was any."""
@@ -115,15 +151,14 @@ class Tails:
         for lane, record in self._fetcher.fetch(timeout_s):
             came = True
             take = self._takers.get(lane)
-            if take is not None:
-                if record is not None:
+            if isinstance(record, Consumed):
+                if take is None:
+                    self._came(lane, self._tails[lane], record)
+                else:
+                    self._followed_to[lane] = record.offset + 1
                     take(record)
-                continue
-            tail = self._tails[lane]
-            if record is None:
-                tail.is_lost = True
-            else:
-                self._came(lane, tail, record)
+            elif record is None and take is None:
+                self._tails[lane].is_lost = True
         return came
 
     def _wait_for(self, name: str, lane: Lane, position: int, end: int) -> _Tail:
@@ -136,7 +171,7 @@ class Tails:
             return bool(tail.buffer) or tail.reached >= end
 
         try:
-            self.drain_until(is_here, f"{name}/{lane[1]}: what lies before position {end}")
+            self._drain_until(lane, is_here, f"{name}/{lane[1]}: what lies before position {end}")
         except BusUnreachable as error:
             _, high = self._fetcher.bounds(lane)
             if high < end:
@@ -169,8 +204,9 @@ class Tails:
             self.voided += record.offset >= tail.position
         elif record.offset >= tail.position:
             tail.times_ms.append(record.time_ms)
-            tail.buffer.append(Message(record.offset, record.key, record.value))
-            tail.bytes += len(record.value)
+            message = Message(record.offset, record.key, record.value, record.headers)
+            tail.buffer.append(message)
+            tail.bytes += _weight_bytes(message)
             if tail.bytes > BUFFER_BYTES_MAX and not tail.is_paused:
                 self._fetcher.pause(lane)
                 tail.is_paused = True
@@ -182,7 +218,7 @@ class Tails:
             for _ in messages:
                 tail.times_ms.popleft()
             tail.taken = messages[-1].position + 1
-            tail.bytes -= sum(len(message.value) for message in messages)
+            tail.bytes -= sum(_weight_bytes(message) for message in messages)
             if tail.is_paused and tail.bytes < BUFFER_BYTES_MAX // 2:
                 self._fetcher.resume(lane)
                 tail.is_paused = False
@@ -202,3 +238,8 @@ def _standing(tail: _Tail, end: int, now_ms: int) -> Standing:
         oldest_ms = tail.awaited_ms
     # Clocks of two hosts: what comes from the future is new.
     return Standing(fetched + unread, max(0, now_ms - oldest_ms) / 1_000, fetched, tail.bytes)
+
+
+def _weight_bytes(message: Message) -> int:
+    headers_bytes = sum(len(name) + len(value) for name, value in message.headers) if message.headers else 0
+    return len(message.key) + len(message.value) + headers_bytes
