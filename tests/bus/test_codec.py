@@ -25,6 +25,7 @@ from algotrade.bus.codec import (
     encode_records,
     encode_value,
     records_of,
+    replayed,
     values_of,
 )
 from algotrade.domain import LAYOUTS, CancelOrder, IntentId, Kind, NewOrder, OrderIntent, OrderType, Side, TimeInForce
@@ -55,8 +56,8 @@ def test_the_layout_of_the_header_is_what_the_document_says():
     value = encode(Schema.REPORT, b"body", 5)
 
     assert HEADER_BYTES == 24
-    magic, schema, version, reserved, length, checksum, origin = struct.unpack("<HHHHIIq", value[:24])
-    assert (magic, schema, version, reserved, length, origin) == (0xA17B, 12, 1, 0, 4, 5)
+    magic, schema, version, flags, length, checksum, origin = struct.unpack("<HHHHIIq", value[:24])
+    assert (magic, schema, version, flags, length, origin) == (0xA17B, 12, 1, 0, 4, 5)
     assert checksum == zlib.crc32(value[:12] + value[16:])
 
 
@@ -98,9 +99,9 @@ def test_every_single_flipped_bit_of_a_message_is_found():
             decode(bytes(damaged))
 
 
-def forged(schema=int(Schema.INTENT), version=1, reserved=0, length=None, body=b"", magic=0xA17B):
+def forged(schema=int(Schema.INTENT), version=1, flags=0, length=None, body=b"", magic=0xA17B):
     """Return a message whose checksum holds, whatever else it says."""
-    head = struct.pack("<HHHHI", magic, schema, version, reserved, len(body) if length is None else length)
+    head = struct.pack("<HHHHI", magic, schema, version, flags, len(body) if length is None else length)
     origin = struct.pack("<q", 0)
     return head + struct.pack("<I", zlib.crc32(head + origin + body)) + origin + body
 
@@ -113,7 +114,8 @@ def forged(schema=int(Schema.INTENT), version=1, reserved=0, length=None, body=b
     (forged(schema=0), "schema"),
     (forged(version=0), "version"),
     (forged(version=2), "version"),
-    (forged(reserved=1), "version"),
+    (forged(flags=2), "version"),
+    (forged(flags=0x8001), "version"),
     (forged(length=1), "length"),
     (forged(length=BODY_BYTES_MAX + 1), "oversize"),
     (forged(body=b"x")[:-1] + b"y", "checksum"),
@@ -135,6 +137,27 @@ def test_the_version_before_the_current_one_is_read(monkeypatch):
     monkeypatch.setitem(codec.VERSIONS, Schema.INTENT, 3)
     with pytest.raises(Undecodable, match="version"):
         decode(before)
+
+
+@given(schemas, st.binary(max_size=100), origins)
+def test_a_replayed_message_is_the_same_but_for_its_flag(schema, body, origin):
+    frame = decode(encode(schema, body, origin))
+    again = decode(replayed(frame))
+
+    assert not frame.is_replayed
+    assert again.is_replayed
+    assert (again.schema, again.version, again.origin_time_ns) == (schema, frame.version, origin)
+    assert again.body == frame.body
+    assert replayed(again) == replayed(frame)
+    with pytest.raises(Undecodable):  # the checksum covers the flag
+        decode(encode(schema, body, origin)[:6] + b"\1\0" + encode(schema, body, origin)[8:])
+
+
+def test_the_version_before_stays_what_it_is_when_it_is_replayed(monkeypatch):
+    before = encode(Schema.INTENT, b"old")
+    monkeypatch.setitem(codec.VERSIONS, Schema.INTENT, 2)
+
+    assert decode(replayed(decode(before))).version == 1
 
 
 def test_a_body_beyond_the_bound_is_our_bug():

@@ -21,7 +21,7 @@ from algotrade.bus import (
     encode,
     encode_records,
 )
-from algotrade.bus.codec import decode, decode_records, values_of
+from algotrade.bus.codec import decode, decode_records, replayed, values_of
 from algotrade.bus.dead_letters import DeadLetter
 from algotrade.bus.market import MARKET_TOPICS, Lane, market_lanes, promise_name
 from algotrade.bus.topics import (
@@ -332,6 +332,25 @@ def test_what_does_not_decode_goes_to_the_dead_letters_and_the_run_goes_on():
     assert [letter.position for letter in found] == [1, 2, 3, 4]
     assert {(letter.topic, letter.partition, letter.reader) for letter in found} == {(MARKET_QUOTES, 0, STRATEGY_PLANE)}
     assert found[0].value == b"damage"
+
+
+def test_replayed_records_are_counted_as_repeated_and_never_handed_out():
+    """Whether its reader has passed them or not: others may have, and all readers see one run."""
+    data, strategy = open_pair()
+    writer, reader = MarketWriter(data), MarketReader(strategy, group=STRATEGY_PLANE)
+    writer.publish(quotes(1, 2))
+    for late in ((1, 2), (5, 6)):
+        frame = decode(encode_records(Kind.QUOTE, quotes(*late).quotes))
+        data.append(MARKET_QUOTES, [Outgoing(b"0", replayed(frame))])
+
+    assert handle_all(reader) == [1, 2]
+    assert reader.repeated == 4
+    again = MarketWriter(data)
+    assert again.last_sequences[Lane(Kind.QUOTE, 0)] == 2
+    again.publish(quotes(3, 5))
+    assert handle_all(reader) == [3, 5]
+    resumed = MarketReader(strategy, group=STRATEGY_PLANE, cursor=reader.cursor)
+    assert handle_all(resumed) == []
 
 
 def test_quarantine_is_a_topic_of_its_own_and_survives_a_restart_without_copies():

@@ -16,7 +16,7 @@ from algotrade.bus import (
     encode,
     encode_value,
 )
-from algotrade.bus.codec import values_of
+from algotrade.bus.codec import decode, replayed, values_of
 from algotrade.bus.memory import MemoryClient
 from algotrade.bus.topics import ORDER_PLANE, STRATEGY_PLANE, TOPICS
 from tests.bus.runs import dice, market_topics
@@ -175,6 +175,22 @@ def test_what_a_stranger_put_into_the_own_log_is_passed_over_and_buried_once(wor
         say(again, *rest)
         assert again.dead == {}
     assert heard(bus) == [1, 2, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_replayed_letter_is_nothing_that_this_plane_said(world):
+    bus = world.open(STRATEGY_PLANE)
+    output = RepeatingOutput(bus, TOPIC)
+    say(output, 1)
+    late = replayed(decode(encode_value(Schema.INTENT, Said(1))))
+    bus.append(TOPIC, [Outgoing(b"key", late)] * 2)
+    say(output, 2)
+    bus.append(TOPIC, [Outgoing(b"key", late)])
+
+    for position, numbers in ((0, (1, 2, 3)), (1, (2, 3, 4))):
+        say(RepeatingOutput(bus, TOPIC, position=position), *numbers)
+    reader = TopicReader(bus, TOPIC, values_of(Schema.INTENT, Said), group="test")
+    assert [(one.value.number, one.is_replayed) for one in reader.read(100)] == [
+        (1, False), (1, True), (1, True), (2, False), (1, True), (3, False), (4, False)]
 
 
 def test_damage_in_place_of_an_own_message_is_told(world):

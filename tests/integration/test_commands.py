@@ -20,7 +20,7 @@ from tests.integration.ticks import write_quotes, write_trades
 
 COMMANDS = [(), ("demo",), ("run",), ("data",), ("data", "check"), ("data", "convert"), ("bus",),
             *(("bus", command) for command in ("topics", "tail", "stats", "create", "describe", "check", "dead")),
-            ("bus", "dead", "list"), ("bus", "dead", "show")]
+            ("bus", "dead", "list"), ("bus", "dead", "show"), ("bus", "dead", "replay")]
 
 
 @pytest.fixture(scope="module")

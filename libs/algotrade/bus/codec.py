@@ -6,7 +6,7 @@ A message is a little-endian header of 24 bytes and a body:
          0  u16   magic, 0xA17B
          2  u16   schema, ``Schema``
          4  u16   version of the schema, from 1
-         6  u16   reserved, 0
+         6  u16   flags: bit 0 REPLAYED, a dead letter that was appended again by people (``dead_letters``); others 0
          8  u32   length of the body, bytes, at most 16 MiB
         12  u32   CRC-32 (zlib) of everything else: the header without this field, then the body
         16  i64   origin_time_ns: when the market data behind this message was published, ns since 1970 UTC by the
@@ -31,6 +31,9 @@ from algotrade.domain.market import LAYOUT_VERSION, LAYOUTS, Kind, Records
 
 MAGIC = 0xA17B
 BODY_BYTES_MAX = 16 << 20
+
+REPLAYED = 1
+"""Flag: the message was appended again, after somebody could not decode it. It is late, and its writer's no more."""
 
 _HEAD = struct.Struct("<HHHHI")
 _CHECKSUM = struct.Struct("<I")
@@ -90,13 +93,28 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     version: int
     origin_time_ns: int
     body: memoryview
+    flags: int = 0
+
+    @property
+    def is_replayed(self) -> bool:
+        """Tell whether the message was appended again (``REPLAYED``)."""
+        return bool(self.flags & REPLAYED)
 
 
 def encode(schema: Schema, body: Any, origin_time_ns: int = 0) -> bytes:
     """Return the message that carries ``body`` (any contiguous bytes) in the current version of ``schema``."""
     length = memoryview(body).nbytes
     assert length <= BODY_BYTES_MAX, f"{schema.name} body of {length} bytes; allowed: {BODY_BYTES_MAX}"
-    head = _HEAD.pack(MAGIC, schema, VERSIONS[schema], 0, length)
+    return _framed(_HEAD.pack(MAGIC, schema, VERSIONS[schema], 0, length), origin_time_ns, body)
+
+
+def replayed(frame: Frame) -> bytes:
+    """Return the message of ``frame`` with the flag ``REPLAYED``; its version stays what it is."""
+    head = _HEAD.pack(MAGIC, frame.schema, frame.version, frame.flags | REPLAYED, len(frame.body))
+    return _framed(head, frame.origin_time_ns, frame.body)
+
+
+def _framed(head: bytes, origin_time_ns: int, body: Any) -> bytes:
     origin = _ORIGIN.pack(origin_time_ns)
     checksum = zlib.crc32(body, zlib.crc32(origin, zlib.crc32(head)))
     return b"".join((head, _CHECKSUM.pack(checksum), origin, body))
@@ -106,7 +124,7 @@ def decode(value: bytes) -> Frame:
     """Return the frame of ``value``; raises ``Undecodable`` for whatever is not exactly right."""
     if len(value) < HEADER_BYTES:
         raise Undecodable("short", f"{len(value)} bytes; a header has {HEADER_BYTES}")
-    magic, schema_id, version, reserved, length, checksum, origin_time_ns = _HEADER.unpack_from(value)
+    magic, schema_id, version, flags, length, checksum, origin_time_ns = _HEADER.unpack_from(value)
     if magic != MAGIC:
         raise Undecodable("magic", f"message begins with {magic:#06x}, not with {MAGIC:#06x}")
     if length > BODY_BYTES_MAX:
@@ -120,10 +138,10 @@ def decode(value: bytes) -> Frame:
     if schema_id not in _SCHEMAS:
         raise Undecodable("schema", f"schema id {schema_id} is unknown")
     schema = _SCHEMAS[schema_id]
-    if version not in accepted_versions(schema) or reserved != 0:
-        raise Undecodable("version", f"version {version} ({reserved}) of {schema.name}; read: "
+    if version not in accepted_versions(schema) or flags & ~REPLAYED:
+        raise Undecodable("version", f"version {version} (flags {flags:#x}) of {schema.name}; read: "
                                      f"{', '.join(map(str, accepted_versions(schema)))}")
-    return Frame(schema, version, origin_time_ns, body)
+    return Frame(schema, version, origin_time_ns, body, flags)
 
 
 _SCHEMAS = {int(schema): schema for schema in Schema}

@@ -75,6 +75,16 @@ class LocalBus:
         remove_folder(Path(folder))
 
     @staticmethod
+    def check_unused(folder: str | PathLike[str]) -> None:
+        """Raise ``BusError`` while a process writes in the folder, ``FormatUnsupported`` for what is no bus folder."""
+        opened = BusFolder(Path(folder), create=False)
+        try:
+            with opened.unused():
+                pass
+        finally:
+            opened.close()
+
+    @staticmethod
     def forget_promises(folder: str | PathLike[str]) -> None:
         """Take back every promise; who starts all planes of a folder calls this before the first one.
 

@@ -237,12 +237,16 @@ def last_sequence(bus: Bus, topic: str, partition: int) -> int:
 
 
 def sequence_at(bus: Bus, topic: str, partition: int, position: int) -> int:
-    """Return the last sequence in the message at ``position``, 0 where there is none, or none that decodes."""
+    """Return the last sequence in the message at ``position``; 0 for none, and for one that says nothing of the run.
+
+    Such are those without records, undecodable and replayed ones.
+    """
     messages = bus.read(topic, position, messages_max=1, partition=partition)
     if not messages or messages[0].position != position:
         return 0  # On some bodies positions are taken by what is no message.
     try:
-        array = decode_records(decode(messages[0].value))
+        frame = decode(messages[0].value)
+        array = decode_records(frame)
     except Undecodable:
         return 0
-    return int(array["sequence"][-1]) if len(array) else 0
+    return int(array["sequence"][-1]) if len(array) and not frame.is_replayed else 0

@@ -165,7 +165,7 @@ class _LaneReader:
         self._promise = lane.promise
         self._read_to = sequence
         self._reader = TopicReader(
-            bus, lane.topic, _rising_records(lane.kind), group=group, partition=lane.partition,
+            bus, lane.topic, rising_records(lane.kind), group=group, partition=lane.partition,
             position=_resumed(bus, lane, position, sequence),
         )
 
@@ -192,7 +192,8 @@ class _LaneReader:
             self.covered = max(before, promised)
             return self.covered != before
         for message in received:
-            fresh = above(message.value, self._read_to)
+            # Late records are worth nothing, and no reader may take what another one has passed: so none does.
+            fresh = message.value[:0] if message.is_replayed else above(message.value, self._read_to)
             self.repeated += len(message.value) - len(fresh)
             if len(fresh):
                 self._read_to = int(fresh["sequence"][-1])
@@ -256,7 +257,8 @@ def _merged(kind: Kind, arrays: list[Records]) -> Records:
     return run.take(np.argsort(run["sequence"], kind="stable"))
 
 
-def _rising_records(kind: Kind) -> Callable[[Frame], Records]:
+def rising_records(kind: Kind) -> Callable[[Frame], Records]:
+    """Return the function that takes a frame of a market topic apart; raises ``Undecodable`` for what is no such."""
     take = records_of(kind)
 
     def parse(frame: Frame) -> Records:

@@ -27,6 +27,13 @@ class BusPlace(Protocol):
         """Open the bus as the plane ``writer``; None only looks. The caller closes it."""
         ...
 
+    def open_for_people(self, writer: str) -> Bus:
+        """Open the bus as ``writer`` to append what people ask for, which is no plane's work; the caller closes it.
+
+        Raises ``BusError`` where a running process keeps that from being safe.
+        """
+        ...
+
     def exists(self) -> bool:
         """Tell whether a run has been started here."""
         ...
@@ -63,6 +70,11 @@ class LocalPlace:
 
     def open(self, writer: str | None) -> Bus:
         """Open the bus in the folder, which is made where it is missing."""
+        return LocalBus(self.folder, writer)
+
+    def open_for_people(self, writer: str) -> Bus:
+        """Open the bus; raises ``BusError`` while a process writes in the folder: the file is its own."""
+        LocalBus.check_unused(self.folder)
         return LocalBus(self.folder, writer)
 
     def exists(self) -> bool:
@@ -103,6 +115,10 @@ class KafkaPlace:
         from algotrade.bus.kafka import KafkaBus  # noqa: PLC0415 -- the extra, where it is used
 
         return KafkaBus(self.address, self.access, writer)
+
+    def open_for_people(self, writer: str) -> Bus:
+        """Open the run's bus. Planes may run: what is appended here has no epoch, and counts whoever leads."""
+        return self.open(writer)
 
     def exists(self) -> bool:
         """Tell whether the cluster has topics of the run."""

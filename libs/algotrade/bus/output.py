@@ -26,9 +26,10 @@ class RepeatingOutput:
     ``position`` is what the snapshot holds, 0 without one. The log is read lazily from there, in bounded chunks, and
     compared without ``origin_time_ns``, which is a time of day. Consecutive identical messages in the log count as
     one: the copy is an append that was repeated because its acknowledgement was lost. What no reader of the topic takes
-    is none of ours: a stranger's, it is passed over and goes to the dead-letter topic.
+    is none of ours: a stranger's, it is passed over and goes to the dead-letter topic. So is a replayed letter passed
+    over.
 
-    ``parse``     takes a frame of the topic apart as its readers do; raises ``Undecodable``. None: any frame is ours
+    ``parse``     takes a frame of the topic apart as its readers do; raises ``Undecodable``. None: all frames do
     ``plane``     under whose name dead letters are written; "": none are
     ``repeated``  messages found in the log and not appended again
     ``appended``  messages appended
@@ -139,7 +140,8 @@ class RepeatingOutput:
             self._letters.bury([(message, error)])
             self._passed_over = message.position
             return False
-        return True
+        # One that was replayed repeats what stood before: this plane never said it there, and will not say it there.
+        return not frame.is_replayed
 
     def _remember_previous(self) -> None:
         """Look at the message before the snapshot's position: the first one behind it may be its copy."""

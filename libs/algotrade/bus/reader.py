@@ -13,12 +13,13 @@ T = TypeVar("T")
 
 
 class Received(msgspec.Struct, Generic[T], frozen=True, gc=False):
-    """One decoded message and where it stood."""
+    """One decoded message and where it stood; ``is_replayed``: a dead letter that comes again, late."""
 
     position: int
     key: bytes
     origin_time_ns: int
     value: T
+    is_replayed: bool = False
 
 
 class TopicReader(Generic[T]):
@@ -58,8 +59,8 @@ class TopicReader(Generic[T]):
                     continue
                 try:
                     frame = decode(message.value)
-                    received.append(
-                        Received(message.position, message.key, frame.origin_time_ns, self._parse(frame)))
+                    received.append(Received(message.position, message.key, frame.origin_time_ns, self._parse(frame),
+                                             frame.is_replayed))
                 except Undecodable as error:
                     undecodable.append((message, error))
             self._letters.bury(undecodable)

@@ -16,6 +16,12 @@ ENDED_KEPT = 256
 TURNED_DOWN_KEPT = 256
 """The same for those that never went to the broker, counted apart: they must not push out one that did."""
 
+LATE_KEPT = 256
+"""Answers to intents that were replayed: one that is replayed again gets the same."""
+
+REQUESTS_KEPT = 256
+"""Ids of the last cancels and replaces that were handled: one that is replayed is known by them."""
+
 REQUESTS_MAX = 16
 """Unanswered requests of one order; a strategy that sends more is told no."""
 
@@ -29,6 +35,8 @@ class OrderBookState(msgspec.Struct, kw_only=True):
     requests: list[tuple[int, list[CancelOrder | ReplaceOrder]]]
     seen: list[IntentId]
     last_id: int
+    late: list[ExecutionReport] = []
+    handled_requests: list[IntentId] = []
 
 
 class OrderBook:
@@ -41,6 +49,8 @@ class OrderBook:
         self._turned_down: OrderedDict[int, None] = OrderedDict()
         self._reports: dict[int, ExecutionReport] = {}
         self._requests: dict[int, list[CancelOrder | ReplaceOrder]] = {}
+        self._late: OrderedDict[IntentId, ExecutionReport] = OrderedDict()
+        self._handled_requests: OrderedDict[IntentId, None] = OrderedDict()
         self._seen: dict[tuple[str, str], IntentId] = {}
         self._last_id = 0
 
@@ -105,6 +115,29 @@ class OrderBook:
         """Return the order's last report."""
         return self._reports.get(order_id)
 
+    def late_answer(self, intent_id: IntentId) -> ExecutionReport | None:
+        """Return what a replayed intent was answered, None for one that was not, or that is forgotten.
+
+        The mark of ``seen`` says nothing of replayed intents: it has long passed them.
+        """
+        return self._late.get(intent_id)
+
+    def answered_late(self, report: ExecutionReport) -> None:
+        """Keep the answer to a replayed intent; the oldest beyond ``LATE_KEPT`` is forgotten."""
+        self._late[report.request_id] = report
+        if len(self._late) > LATE_KEPT:
+            self._late.popitem(last=False)
+
+    def handled_request(self, request_id: IntentId) -> None:
+        """Remember that a cancel or replace was handled; the oldest beyond ``REQUESTS_KEPT`` is forgotten."""
+        self._handled_requests[request_id] = None
+        if len(self._handled_requests) > REQUESTS_KEPT:
+            self._handled_requests.popitem(last=False)
+
+    def was_handled(self, request_id: IntentId) -> bool:
+        """Tell whether a cancel or replace was handled, not long ago."""
+        return request_id in self._handled_requests
+
     def ask(self, order_id: int, request: CancelOrder | ReplaceOrder) -> None:
         """Remember a request that the broker has not answered yet."""
         self._requests.setdefault(order_id, []).append(request)
@@ -129,7 +162,8 @@ class OrderBook:
             orders=[self._orders[order_id] for order_id in (*ended, *running)], turned_down=list(self._turned_down),
             reports=list(self._reports.values()),
             requests=[(order_id, list(open_ones)) for order_id, open_ones in self._requests.items()],
-            seen=list(self._seen.values()), last_id=self._last_id,
+            seen=list(self._seen.values()), last_id=self._last_id, late=list(self._late.values()),
+            handled_requests=list(self._handled_requests),
         )
 
     def restore(self, state: OrderBookState) -> None:
@@ -145,4 +179,8 @@ class OrderBook:
         self._requests = {order_id: list(open_ones) for order_id, open_ones in state.requests}
         for intent_id in state.seen:
             self.saw(intent_id)
+        for report in state.late:
+            self.answered_late(report)
+        for request_id in state.handled_requests:
+            self.handled_request(request_id)
         self._last_id = state.last_id

@@ -43,11 +43,19 @@ EVIDENCE = {
 """What a broker's word, other than a trade, means to the state table."""
 
 
+REPLAYED_LATE = "intent_replayed_late"
+"""Why an intent that was replayed does not trade."""
+
+
 class Handling(msgspec.Struct, frozen=True):
-    """What an intent leads to: reports to publish, and at most one command to journal and then send."""
+    """What an intent leads to: reports to publish, and at most one command to journal and then send.
+
+    ``is_again``  the reports were published before
+    """
 
     reports: tuple[ExecutionReport, ...] = ()
     command: Command | None = None
+    is_again: bool = False
 
 
 class ManagerState(msgspec.Struct, kw_only=True):
@@ -90,12 +98,40 @@ class OrderManager:
             if known is None:
                 return Handling()
             assert not isinstance(intent, NewOrder) or known.intent == intent, f"intent {intent.id} came back changed"
-            last = self.orders.last_report(known.order_id)
-            return Handling(() if last is None else (last,))
+            return self._again(known)
         self.orders.saw(intent.id)
         if isinstance(intent, NewOrder):
             return self._new(intent, now_ns)
+        self.orders.handled_request(intent.id)
         return self._request(intent, now_ns)
+
+    def on_late(self, intent: OrderIntent, now_ns: int) -> Handling:
+        """Answer an intent that was replayed: it could not be read when it was due, and never trades any more.
+
+        Where its order is known, that order's last report comes again; and so does the answer to an intent that was
+        replayed before.
+        """
+        answer = self.orders.late_answer(intent.id)
+        if answer is not None:
+            return Handling((answer,), is_again=True)
+        known = self.orders.by_intent(intent.id if isinstance(intent, NewOrder) else intent.target)
+        if isinstance(intent, NewOrder):
+            if known is not None:
+                return self._again(known)
+            report = self._turned_down(self._order(intent), OrderStatus.EXPIRED, ExecType.EXPIRED, REPLAYED_LATE,
+                                       now_ns)
+        elif self.orders.was_handled(intent.id):
+            return Handling() if known is None else self._again(known)
+        elif known is None:
+            report = self._unknown(intent, REPLAYED_LATE, now_ns)
+        else:
+            report = self._request_refused(known, intent, REPLAYED_LATE, now_ns)
+        self.orders.answered_late(report)
+        return Handling((report,))
+
+    def _again(self, order: Order) -> Handling:
+        last = self.orders.last_report(order.order_id)
+        return Handling(() if last is None else (last,), is_again=True)
 
     def on_broker(self, event: BrokerEvent) -> list[ExecutionReport]:
         """Take evidence from the broker.
@@ -141,10 +177,7 @@ class OrderManager:
         self.unmatched = state.unmatched
 
     def _new(self, intent: NewOrder, now_ns: int) -> Handling:
-        order = Order(
-            order_id=self.orders.next_id(), intent=intent, status=OrderStatus.PENDING_NEW, quantity=intent.quantity,
-            limit_price=intent.limit_price, stop_price=intent.stop_price,
-        )
+        order = self._order(intent)
         if now_ns >= intent.expires_at_ns:
             late = self._turned_down(order, OrderStatus.EXPIRED, ExecType.EXPIRED, "intent_expired", now_ns)
             return Handling((late,))
@@ -155,6 +188,12 @@ class OrderManager:
         self._gate.reserve(intent.instrument, intent.side, verdict.lots, orders=1)
         self.orders.keep(order)
         return Handling(command=Place(order_id=order.order_id, approved=verdict, event_time_ns=now_ns))
+
+    def _order(self, intent: NewOrder) -> Order:
+        return Order(
+            order_id=self.orders.next_id(), intent=intent, status=OrderStatus.PENDING_NEW, quantity=intent.quantity,
+            limit_price=intent.limit_price, stop_price=intent.stop_price,
+        )
 
     def _turned_down(self, order: Order, status: OrderStatus, exec_type: ExecType, reason: str,
                      now_ns: int) -> ExecutionReport:
@@ -167,7 +206,7 @@ class OrderManager:
         """Cancel or replace: refused with a reason, or a command."""
         order = self.orders.by_intent(intent.target)
         if order is None:
-            return Handling((self._unknown(intent, now_ns),))
+            return Handling((self._unknown(intent, "order_unknown", now_ns),))
         event = OrderEvent.CANCEL_SENT if isinstance(intent, CancelOrder) else OrderEvent.REPLACE_SENT
         status = follow(order.status, event, self._filled_lots(order))
         if now_ns >= intent.expires_at_ns:
@@ -296,13 +335,13 @@ class OrderManager:
         self.refused[reason] = self.refused.get(reason, 0) + 1
         return self._report(order, ExecType.CANCEL_REJECTED, now_ns, intent.id, reason=reason)
 
-    def _unknown(self, intent: CancelOrder | ReplaceOrder, now_ns: int) -> ExecutionReport:
-        self.refused["order_unknown"] = self.refused.get("order_unknown", 0) + 1
+    def _unknown(self, intent: CancelOrder | ReplaceOrder, reason: str, now_ns: int) -> ExecutionReport:
+        self.refused[reason] = self.refused.get(reason, 0) + 1
         self._reports += 1
         return ExecutionReport(
             sequence=self._reports, order_id=0, intent_id=intent.target, request_id=intent.id,
             instrument=intent.instrument, exec_type=ExecType.CANCEL_REJECTED, status=OrderStatus.REJECTED,
-            event_time_ns=now_ns, reason="order_unknown",
+            event_time_ns=now_ns, reason=reason,
         )
 
     def _report(

@@ -1,4 +1,4 @@
-"""``algotrade bus dead``: look at what could not be decoded."""
+"""``algotrade bus dead``: look at what could not be decoded, and append it again where it now can be."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
     from algotrade.bus import Bus, DeadLetter, Message
 
-app = typer.Typer(no_args_is_help=True, help="Look at dead letters: messages that a reader could not decode.",
+app = typer.Typer(no_args_is_help=True, help="Dead letters: messages that a reader could not decode.",
                   epilog="example: algotrade bus dead list --bus local:out/demo/bus")
 
 LETTERS_PER_READ = 256
 SHOWN_BYTES_MAX = 512
+EXIT_REFUSED = 1
 
 
 @app.command("list", epilog="example: algotrade bus dead list --bus local:out/demo/bus")
@@ -75,6 +76,35 @@ def _echo_bytes(value: bytes, size_bytes: int) -> None:
         typer.echo(f"{at:6x}  {row.hex(' '):47}  {text}")
     if size_bytes > len(shown):
         typer.echo(f"... and {size_bytes - len(shown):,} bytes more")
+
+
+@app.command(epilog="example: algotrade bus dead replay orders.intents.dead 0 --bus kafka://127.0.0.1:9092/live")
+def replay(
+    topic: Annotated[str, typer.Argument(help="The dead-letter topic, as listed.")],
+    position: Annotated[int | None, typer.Argument(help="The letter's position, as listed.", min=0)] = None,
+    address: Address = DEFAULT_BUS,
+    everything: Annotated[bool, typer.Option("--all", help="Every letter of TOPIC, each message once.")] = False,  # noqa: FBT002
+) -> None:
+    """Append a dead letter's message again, at the end of its topic, now that this software can read it.
+
+    What cannot be read, or was not kept whole, is refused, and nothing is changed; of --all the others are appended,
+    and the exit code is 1. A replayed message is late: market data is dropped, an intent is answered EXPIRED and never
+    trades, a report is folded unless later ones were (docs/KAFKA.md). On a local bus no plane may run.
+    """
+    from algotrade_runners.cli.errors import told
+    from algotrade_runners.cli.replays import replay_letters
+
+    if everything == (position is not None):
+        raise typer.BadParameter("one of POSITION and --all is needed", param_hint="POSITION")
+    with told():
+        done = replay_letters(address, topic, position)
+    for line in done.replayed:
+        typer.echo(line)
+    for line in done.refused:
+        typer.echo(f"refused: {line}", err=True)
+    typer.echo(f"{len(done.replayed)} replayed, {len(done.refused)} refused")
+    if done.refused:
+        raise typer.Exit(EXIT_REFUSED)
 
 
 def _messages(bus: "Bus", topic: str) -> "Iterator[Message]":

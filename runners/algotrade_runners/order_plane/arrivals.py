@@ -13,17 +13,24 @@ INTENTS_PER_READ = 256
 
 
 class Arrived(msgspec.Struct, frozen=True):
-    """An intent with the time at which it reaches the venue."""
+    """An intent with the time at which it reaches the venue, and the replayed ones that stand before it in its log."""
 
     arrival_ns: int
     received: Received[OrderIntent]
+    late: tuple[Received[OrderIntent], ...] = ()
+
+    @property
+    def position(self) -> int:
+        """Return the first position that is not handled while this intent is not."""
+        return self.late[0].position if self.late else self.received.position
 
 
 class Arrivals:
     """Reads a shard's intents from each of ``readers``, and hands them out by the time of their arrival.
 
     No intent overtakes another of its shard. Of those that arrive at one time, the one whose market record came first
-    goes first, so that it makes no difference how many shards there are.
+    goes first, so that it makes no difference how many shards there are. One that was replayed has no time of arrival:
+    it goes with the next of its shard that was not, or, behind the last of them, at the end of the data.
 
     ``last_arrivals_ns``  of the last intent handed out, for each shard
     """
@@ -34,6 +41,8 @@ class Arrivals:
         self._model = model
         self._seed = seed
         self._pending: list[deque[Arrived]] = [deque() for _ in readers]
+        self._late: list[list[Received[OrderIntent]]] = [[] for _ in readers]
+        """What was replayed behind all that is pending, for each shard."""
         self.last_arrivals_ns = list(last_arrivals_ns) or [0] * len(readers)
         self._first: int | None = None
         """The shard of the intent that is next."""
@@ -44,9 +53,13 @@ class Arrivals:
             pending = self._pending[shard]
             while received := reader.read(INTENTS_PER_READ):
                 for one in received:
+                    if one.is_replayed:
+                        self._late[shard].append(one)
+                        continue
                     latest_ns = pending[-1].arrival_ns if pending else self.last_arrivals_ns[shard]
                     alone_ns = arrival_ns(self._model, self._seed, one.value.id, one.value.event_time_ns)
-                    pending.append(Arrived(max(latest_ns, alone_ns), one))
+                    pending.append(Arrived(max(latest_ns, alone_ns), one, tuple(self._late[shard])))
+                    self._late[shard].clear()
                     yield one.origin_time_ns
         self._look()
 
@@ -73,11 +86,18 @@ class Arrivals:
         self._look()
         return arrived
 
+    def pop_late(self) -> list[Received[OrderIntent]]:
+        """Hand out what was replayed behind the last intent of each shard; to be asked when no more will be born."""
+        assert not len(self), f"{len(self)} intents are still to be handed out"
+        late = [one for some in self._late for one in some]
+        self._late = [[] for _ in self._readers]
+        return late
+
     @property
     def positions(self) -> list[int]:
         """Return, for each shard, where to read on from after a restart."""
-        return [pending[0].received.position if pending else reader.position
-                for pending, reader in zip(self._pending, self._readers, strict=True)]
+        return [pending[0].position if pending else late[0].position if late else reader.position
+                for pending, late, reader in zip(self._pending, self._late, self._readers, strict=True)]
 
     @property
     def dead(self) -> dict[str, int]:

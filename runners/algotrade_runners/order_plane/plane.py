@@ -13,6 +13,7 @@ from algotrade.bus import (
     Leadership,
     MarketCursor,
     MarketReader,
+    Received,
     RepeatingOutput,
     Schema,
     Snapshots,
@@ -81,7 +82,9 @@ class OrderPlane:
     """The single writer of order state.
 
     A market record of time T is handled only once the strategy plane has promised that no intent from before T - L is
-    still to come; an intent, in the order of arrival, once every record earlier than its arrival was handled.
+    still to come; an intent, in the order of arrival, once every record earlier than its arrival was handled. An intent
+    that was replayed is answered with the next one that was not, or at the end of the data: that is the same moment of
+    event time whenever it was appended and however often this plane starts again.
     """
 
     name = ORDER_PLANE
@@ -133,6 +136,10 @@ class OrderPlane:
         available = self._market.poll() or MarketBatch.of({})
         before = self.state.tally.records + self.state.intents
         next_market_ns = self._handle(available, promised_ns)
+        ended = self._market.ended and promised_ns == PROMISE_END and not len(self._intents)
+        if ended:
+            self._answer_late(self._intents.pop_late(),
+                              max(*self._intents.last_arrivals_ns, self.state.tally.last_time_ns))
         self._publish(self._promises(next_market_ns, promised_ns))
         if self._may_save() and self.state.tally.records - self._saved_at >= self._records_between:
             self._save()
@@ -140,7 +147,7 @@ class OrderPlane:
         if progressed:
             self.state.ended_ns = self._clock.monotonic_ns()
             self.state.began_ns = self.state.began_ns or self.state.ended_ns
-        if self._leadership.leads and self._market.ended and promised_ns == PROMISE_END and not len(self._intents):
+        if ended and self._leadership.leads:
             self.state.finished = self.done = True
         self._waits += not progressed
         return progressed
@@ -237,13 +244,21 @@ class OrderPlane:
 
     def _on_intent(self, arrived: Arrived) -> None:
         intent, now_ns = arrived.received.value, arrived.arrival_ns
+        self._answer_late(arrived.late, now_ns)
         handling = self._manager.on_intent(intent, now_ns)
         self.state.intents += 1
         for report in handling.reports:
-            self._report(report)
+            self._report(report, is_again=handling.is_again)
         if handling.command is not None:
             assert now_ns > self.state.tally.last_time_ns, f"intent {intent.id} arrived in the past, at {now_ns}"
             self._send(handling.command, intent, arrived.received.origin_time_ns)
+
+    def _answer_late(self, late: Sequence[Received[OrderIntent]], now_ns: int) -> None:
+        for one in late:
+            handling = self._manager.on_late(one.value, now_ns)
+            self.state.intents += 1
+            for report in handling.reports:
+                self._report(report, is_again=handling.is_again)
 
     def _send(self, command: Command, intent: OrderIntent, origin_time_ns: int) -> None:
         """Journal the command durably before it can have an effect outside this process: never the other way round."""
@@ -262,10 +277,12 @@ class OrderPlane:
             for report in self._manager.on_broker(event):
                 self._report(report)
 
-    def _report(self, report: ExecutionReport) -> None:
+    def _report(self, report: ExecutionReport, *, is_again: bool = False) -> None:
         key = instrument_key(report.instrument)
         self._reports[self._bus.partition_for(REPORTS_TOPIC, key)].send(key, Schema.REPORT, report)
         self.state.reports += 1
+        if is_again:
+            return
         if report.exec_type is ExecType.TRADE:
             self.state.fills += 1
         origin_ns = self._origins_ns.pop(report.order_id, 0) if report.exec_type is ExecType.NEW else 0

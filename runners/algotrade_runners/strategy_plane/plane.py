@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping
+from itertools import islice
 
 import msgspec
 
@@ -71,7 +72,8 @@ class StrategyPlane:
         self._report_latency_ns = report_latency_ns
         self._records_between = records_between
         self._shard = shard
-        self._pending: deque[Received[ExecutionReport]] = deque()
+        self._pending: deque[_Due] = deque()
+        self._late: list[Received[ExecutionReport]] = []
         self._outstanding = set(state.outstanding)
         self.state = state
         if state.strategy:
@@ -92,6 +94,8 @@ class StrategyPlane:
         before = self.state.tally.records + self.state.reports
         waiting_at_ns = None if available is None else self._handle(available, promised_ns)
         if self._market.ended:
+            if promised_ns == PROMISE_END:
+                self._due_with(PROMISE_END)
             self._fold_until(promised_ns)
         self._leadership.publish([self._output], self._promises(waiting_at_ns))
         if self._leadership.leads:
@@ -113,7 +117,7 @@ class StrategyPlane:
         state = self.state
         return {
             "algotrade_records_handled_total": state.tally.records,
-            "algotrade_records_repeated_total": state.repeated,
+            "algotrade_records_repeated_total": self._market.repeated + state.repeated,
             "algotrade_event_time_seconds": state.tally.last_time_ns / 1e9,
             "algotrade_intents_total": state.intents,
             "algotrade_reports_total": state.reports,
@@ -175,7 +179,7 @@ class StrategyPlane:
         """Return up to which row records may be handled before the next report has to be looked at."""
         until_ns = promised_ns if self._outstanding else PROMISE_END
         if self._pending:
-            until_ns = min(until_ns, self._arrival_ns(self._pending[0].value) - 1)
+            until_ns = min(until_ns, self._pending[0].arrival_ns - 1)
         if until_ns == PROMISE_END:
             return len(records)
         return rows_to(records, "event_time_ns", until_ns)
@@ -186,23 +190,36 @@ class StrategyPlane:
         self.state.intents += 1
 
     def _take_reports(self) -> None:
-        """Take what the log has; a report seen before is told by its number."""
+        """Take what the log has; a report seen before is told by its number.
+
+        One that was replayed, and is not behind us, is due with the next one that was not: a moment of event time that
+        a restart finds again.
+        """
         while received := self._reports.read(REPORTS_PER_READ):
             for one in received:
-                last = self._pending[-1].value.sequence if self._pending else self.state.last_report
-                if one.value.sequence > last:
-                    self._pending.append(one)
-                else:
+                if one.value.sequence <= self._last_taken():
                     self.state.repeated += 1
+                elif one.is_replayed:
+                    self._late.append(one)
+                else:
+                    arrival_ns = one.value.event_time_ns + self._report_latency_ns
+                    self._due_with(arrival_ns)
+                    self._pending.append(_Due(arrival_ns, one))
 
-    def _arrival_ns(self, report: ExecutionReport) -> int:
-        return report.event_time_ns + self._report_latency_ns
+    def _last_taken(self) -> int:
+        if self._late:
+            return self._late[-1].value.sequence
+        return self._pending[-1].received.value.sequence if self._pending else self.state.last_report
+
+    def _due_with(self, arrival_ns: int) -> None:
+        self._pending.extend(_Due(arrival_ns, late) for late in self._late)
+        self._late.clear()
 
     def _fold_until(self, time_ns: int) -> None:
         """Let the strategy know of every report that has reached it by ``time_ns``."""
         due = []
-        while self._pending and self._arrival_ns(self._pending[0].value) <= time_ns:
-            due.append(self._pending.popleft().value)
+        while self._pending and self._pending[0].arrival_ns <= time_ns:
+            due.append(self._pending.popleft().received.value)
         if not due:
             return
         self._strategy.fold(due)
@@ -229,7 +246,8 @@ class StrategyPlane:
         self._leadership.publish([self._output], {})
         state = self.state
         state.cursor = self._market.cursor
-        state.reports_position = self._pending[0].position if self._pending else self._reports.position
+        waiting = [*(due.received for due in islice(self._pending, 1)), *self._late[:1]]
+        state.reports_position = waiting[0].position if waiting else self._reports.position
         state.intents_position = self._output.position
         state.outstanding = sorted(self._outstanding)
         state.strategy = self._strategy.state()
@@ -238,3 +256,10 @@ class StrategyPlane:
             {**state.cursor.commits(), (REPORTS_TOPIC, self._shard): state.reports_position},
             lease=self._leadership.lease)
         self._saved_at = state.tally.records
+
+
+class _Due(msgspec.Struct, frozen=True):
+    """A report with the time at which it reaches the strategy."""
+
+    arrival_ns: int
+    received: Received[ExecutionReport]

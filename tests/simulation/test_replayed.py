@@ -1,0 +1,121 @@
+"""Dead letters replayed while the planes run, on a faulty bus and through kills: an answer each, and nothing else.
+
+A restarted plane makes its messages again and holds them against the log: an answer at another moment than before, or
+a strategy that hears of it at another one (what it hears steers it), would be an assertion.
+"""
+
+import msgspec
+import numpy as np
+import pytest
+
+from algotrade.bus import BusError, Faults, Outgoing, Schema, encode_value
+from algotrade.bus.codec import decode, replayed
+from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, STRATEGY_PLANE
+from algotrade.domain import ExecType, OrderStatus
+from algotrade.execution.order_manager import REPLAYED_LATE
+from algotrade.strategy import PythonRunner
+from tests.execution.world import cancel, new
+from tests.simulation.chaos import Chaos
+from tests.simulation.test_planes import STEPS_MAX, World
+
+WRITERS = {"orders.intents": STRATEGY_PLANE, "orders.reports": ORDER_PLANE, "market.quotes": DATA_PLANE}
+
+
+class Countless(Chaos):
+    """Is not steered by the numbers of reports: those of others' answers move them."""
+
+    def on_report(self, report):
+        super().on_report(msgspec.structs.replace(report, sequence=0))
+
+
+class Replays(World):
+    """A world in which somebody replays: intents that nobody knows, and messages that everybody has had."""
+
+    def __init__(self, seed, faults):
+        super().__init__(seed, faults)
+        self.late = []
+
+    def strategy(self):
+        maker = Countless if self.seed % 4 < 2 else Chaos
+        return PythonRunner(maker(self.seed), self.settings.universe(), self.settings.run.id)
+
+    def go(self, schedule, kill):
+        for _ in range(STEPS_MAX):
+            if schedule.random() < 0.02:
+                self.replay_new(schedule)
+            if schedule.random() < 0.02:
+                self.replay_known(schedule)
+            name = str(schedule.choice([DATA_PLANE, STRATEGY_PLANE, ORDER_PLANE]))
+            try:
+                plane = self.planes.get(name) or self.build(name)
+                self.planes[name] = plane
+                if not plane.done:
+                    plane.step()
+            except BusError:
+                self.planes.pop(name, None)
+            if schedule.random() < kill:
+                self.planes.pop(name, None)
+            if len(self.planes) == 3 and all(p.done for p in self.planes.values()):
+                return
+        raise AssertionError("the planes wait in a ring")
+
+    def replay_new(self, schedule):
+        if self.late and schedule.random() < 0.3:
+            intent = self.late[int(schedule.integers(len(self.late)))]  # the same once more
+        else:
+            number = int(schedule.integers(1, 10**6))
+            intent = new(number, 5) if schedule.random() < 0.7 else cancel(number, 3)
+            whose = ("other", "r") if self.seed % 4 < 2 else ("chaos", "demo")
+            intent = msgspec.structs.replace(intent, id=msgspec.structs.replace(
+                intent.id, strategy=whose[0], run=whose[1], sequence=10**6 + number))
+        if self.append("orders.intents", b"0", replayed(decode(encode_value(Schema.INTENT, intent)))):
+            self.late.append(intent)
+
+    def replay_known(self, schedule):
+        topic = str(schedule.choice(list(WRITERS)))
+        oldest, following = self.bus.client().bounds(topic)
+        if following > oldest:
+            at = int(schedule.integers(oldest, following))
+            (message,) = self.bus.client().read(topic, at, messages_max=1)
+            self.append(topic, message.key, replayed(decode(message.value)))
+
+    def append(self, topic, key, value):
+        try:
+            self.bus.client(WRITERS[topic]).append(topic, [Outgoing(key, value)])
+        except BusError:
+            return False
+        return True
+
+
+def without_numbers(reports):
+    return [msgspec.structs.replace(r, sequence=0, order_id=0) for r in reports if r.reason != REPLAYED_LATE]
+
+
+@pytest.mark.parametrize("seed", range(200, 240))
+def test_what_is_replayed_is_answered_once_and_changes_nothing_else(seed):
+    world = Replays(seed, Faults(seed, duplicate=0.1, delay=0.3, drop=0.03) if seed % 2 else None)
+    world.go(np.random.default_rng(seed), kill=0.02 if seed % 2 else 0.0)
+
+    reports = world.reports()
+    if seed % 4 < 2:
+        assert without_numbers(reports) == without_numbers(world.expected())
+    late = [report for report in reports if report.reason == REPLAYED_LATE]
+    done = {intent.id for intent in world.late}
+    # What was replayed when the order plane had already ended waits for the next start.
+    assert len({r.request_id for r in late}) == len(late)
+    assert {r.request_id for r in late} <= done
+    assert {(r.exec_type, r.status) for r in late} <= {
+        (ExecType.EXPIRED, OrderStatus.EXPIRED), (ExecType.CANCEL_REJECTED, OrderStatus.REJECTED)}
+    assert not any(report.last_quantity for report in late)
+    strategy, data = (world.planes[name].state for name in (STRATEGY_PLANE, DATA_PLANE))
+    assert (strategy.tally.records, strategy.tally.sequence_sum) == (
+        data.published.records, data.published.sequence_sum)
+
+
+def test_enough_is_replayed_to_prove_something():
+    worlds = [Replays(seed, None) for seed in range(200, 210)]
+    for world in worlds:
+        world.go(np.random.default_rng(world.seed), kill=0.0)
+    late = [r for world in worlds for r in world.reports() if r.reason == REPLAYED_LATE]
+    assert len(late) > 50
+    assert {r.exec_type for r in late} == {ExecType.EXPIRED, ExecType.CANCEL_REJECTED}
