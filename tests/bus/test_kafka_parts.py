@@ -105,8 +105,8 @@ def test_a_reader_that_begins_anywhere_counts_the_records_that_one_from_the_star
 
 def test_a_partition_is_behind_by_what_is_known_and_not_taken_and_idle_is_not_behind():
     """Two messages of long ago, then what nobody is given: a marker, and a record that it voids."""
-    records = [Consumed(0, b"", b"abc", 0, 0, False, 1_000), Consumed(1, b"", b"de", 0, 0, False, 2_000),
-               Consumed(2, b"", b"", 0, 9, True, 3_000), Consumed(3, b"", b"f", 0, 1, False, 4_000)]
+    records = [Consumed(0, b"", b"abc", 0, 0, False, 1 * 10**9), Consumed(1, b"", b"de", 0, 0, False, 2 * 10**9),
+               Consumed(2, b"", b"", 0, 9, True, 3 * 10**9), Consumed(3, b"", b"f", 0, 1, False, 4 * 10**9)]
     tails = Tails(Fetched(records), lambda _lane, position: (0, position), lambda: None)
     assert tails.standings() == {}
 

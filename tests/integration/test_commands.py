@@ -11,16 +11,18 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from algotrade.bus import LocalBus, Outgoing, Schema, TopicReader, values_of
+from algotrade.bus import LocalBus, Outgoing, Schema, TopicReader, encode, values_of
 from algotrade.bus.topics import ORDER_PLANE, PLANES, STRATEGY_PLANE, TOPICS
-from algotrade.domain import NewOrder
+from algotrade.domain import NewOrder, SystemClock
 from algotrade_runners.host import EXIT_WORLD
+from algotrade_runners.positions import position_name
 from tests.integration.runs import COMMAND, RUN_S_MAX, Started, algotrade, demo
 from tests.integration.ticks import write_quotes, write_trades
 
 COMMANDS = [(), ("demo",), ("run",), ("data",), ("data", "check"), ("data", "convert"), ("bus",),
-            *(("bus", command) for command in ("topics", "tail", "stats", "create", "describe", "check", "dead")),
-            ("bus", "dead", "list"), ("bus", "dead", "show"), ("bus", "dead", "replay")]
+            *(("bus", command) for command in
+              ("topics", "tail", "stats", "lag", "create", "describe", "check", "dead")),
+            *(("bus", "dead", command) for command in ("list", "show", "replay"))]
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +106,31 @@ def test_stats_says_how_far_each_reader_is_behind(ran):
     assert len(rows) > 8
     assert {row[5].strip() for row in rows} == {"0"}  # the run has ended: nobody is behind
     assert re.search(r"on disk: \d", printed)
+
+
+def lag_rows(address):
+    """Return (topic, reader) -> the other columns of the table."""
+    printed = algotrade("bus", "lag", "--bus", address)
+    assert printed.returncode == 0, printed.stderr
+    cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in printed.stdout.splitlines()
+             if "-plane" in line]
+    return {(row[0], row[1]): row[2:] for row in cells}
+
+
+def test_lag_tells_messages_and_seconds(ran, tmp_path):
+    rows = lag_rows(ran[0])
+    assert len(rows) == 9
+    assert {(row[2], row[3]) for row in rows.values()} == {("0", "0.0")}
+
+    bus = LocalBus(tmp_path / "bus", STRATEGY_PLANE)
+    second_ago = SystemClock().time_ns() - 10**9
+    bus.append("orders.intents", [Outgoing(b"k", encode(Schema.INTENT, b"", second_ago + n)) for n in range(1_000)])
+    assert lag_rows(f"local:{tmp_path / 'bus'}")["orders.intents/0", "order-plane"][:3] == ["0", "1,000", "1,000"]
+    bus.promise(position_name(ORDER_PLANE, "orders.intents", 0), 990)
+    told = lag_rows(f"local:{tmp_path / 'bus'}")["orders.intents/0", "order-plane"]
+    assert told[:3] == ["990", "1,000", "10"]
+    assert 1.0 <= float(told[3]) < 60
+    bus.close()
 
 
 def test_dead_letters_are_listed_and_shown(tmp_path):

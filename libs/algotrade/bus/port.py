@@ -97,13 +97,15 @@ class FormatUnsupported(BusError):
 class Message(msgspec.Struct, frozen=True, gc=False):
     """One message as read: ``value`` is the framed bytes (``bus.codec`` takes them apart).
 
-    ``headers``  what it carries besides, on a body that has them: a stranger's; ours have none
+    ``headers``      what it carries besides, on a body that has them: a stranger's; ours have none
+    ``appended_ns``  when it was appended, by its writer's clock, ns since 1970 UTC; 0 on a body that keeps no times
     """
 
     position: int
     key: bytes
     value: bytes
     headers: tuple[tuple[str, bytes], ...] = ()
+    appended_ns: int = 0
 
 
 class Outgoing(msgspec.Struct, frozen=True, gc=False):

@@ -75,33 +75,37 @@ def tail(
 
 @app.command(epilog="example: algotrade bus stats --bus local:out/demo/bus")
 def stats(address: Address = DEFAULT_BUS) -> None:
-    """Say how far each reader's newest snapshot has come, what could not be decoded, and how much disk is used."""
-    from rich.table import Table
-
-    from algotrade.bus import PLANES, TOPICS, LocalPlace, Snapshots, bus_at
+    """Say what `lag` says, what could not be decoded, and how much disk is used."""
+    from algotrade.bus import TOPICS, LocalPlace, bus_at
+    from algotrade_runners.cli.lag_table import lag_table
     from algotrade_runners.cli.output import console
 
-    lags = Table(title="readers", title_justify="left")
-    for column in ("topic", "reader", "handled", "next", "behind", "kept from"):
-        lags.add_column(column)
     out = console()
     with looking(address) as bus:
-        handled = {plane: Snapshots(bus, f"snapshots.{plane}", plane).positions() for plane in PLANES}
-        for name, topic in TOPICS.items():
-            for partition in range(bus.partitions(name)):
-                _, following = bus.bounds(name, partition)
-                for reader in topic.readers:
-                    at = handled[reader].get((name, partition), 0)
-                    # The snapshot before the newest must find its inputs too, so more is kept than is not handled.
-                    lags.add_row(f"{name}/{partition}", reader, f"{at:,}", f"{following:,}", f"{following - at:,}",
-                                 f"{bus.committed(reader, name, partition):,}")
+        out.print(lag_table(bus))
         dead = {name: bus.bounds(name)[1] for name in TOPICS if name.endswith(".dead")}
-    out.print(lags)
     out.print("dead letters: " + (", ".join(f"{name} {n:,}" for name, n in dead.items() if n) or "none"))
     place = bus_at(address, os.environ)
     if isinstance(place, LocalPlace):
         used = sum(path.stat().st_size for path in place.folder.rglob("*") if path.is_file())
         out.print(f"on disk: {used / 2**20:,.1f} MiB")
+
+
+@app.command(epilog="example: algotrade bus lag --bus kafka://127.0.0.1:9092/live")
+def lag(address: Address = DEFAULT_BUS) -> None:
+    """Say how far each reader is behind, in messages and in seconds.
+
+    HANDLED is the newest position that the reader has told, or that its newest snapshot holds, whichever is later.
+    BEHIND counts from there to the end (markers of epochs on Kafka included). SECONDS is the age of the oldest message
+    behind: since it was appended on Kafka; on a local bus since the market data behind it were published, and ? where
+    the message does not say. Event time plays no part. KEPT FROM is what the reader has committed for retention.
+    """
+    from algotrade_runners.cli.lag_table import lag_table
+    from algotrade_runners.cli.output import console
+
+    with looking(address) as bus:
+        table = lag_table(bus)
+    console().print(table)
 
 
 def _line(message: "Message") -> str:

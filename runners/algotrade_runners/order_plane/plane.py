@@ -38,6 +38,7 @@ from algotrade.telemetry import get_log
 from algotrade.telemetry.metrics import Histogram, Samples
 from algotrade_runners.host import WAIT_S
 from algotrade_runners.order_plane.arrivals import Arrivals, Arrived
+from algotrade_runners.positions import Told
 from algotrade_runners.replay_time import INTENTS_TOPIC, REPORTS_TIME, handled_name, intents_time, later, ready_name
 from algotrade_runners.tally import Tally, by_reason, up_to
 
@@ -106,6 +107,7 @@ class OrderPlane:
         self._model = model
         self._clock = clock
         self._records_between = records_between
+        self._told = Told(bus, self.name)
         self._origins_ns: dict[int, int] = {}
         self._intent_latency = Histogram()
         self._intent_latency.counts = state.intent_latency_counts or self._intent_latency.counts
@@ -303,7 +305,13 @@ class OrderPlane:
             )
             promises[REPORTS_TIME] = (
                 first_ns if first_ns == PROMISE_END else first_ns + self._model.report_latency_ns - 1)
-        return {name: value for name, value in promises.items() if value > self._bus.promised(name)}
+        rising = {name: value for name, value in promises.items() if value > self._bus.promised(name)}
+        return rising | (self._told.news(self._positions()) if self._leadership.leads else {})
+
+    def _positions(self) -> dict[tuple[str, int], int]:
+        """Return the position of the first message that is not handled, of every topic partition that is read."""
+        return {**self._market.cursor.commits(),
+                **{(INTENTS_TOPIC, shard): position for shard, position in enumerate(self._intents.positions)}}
 
     def _publish(self, promises: Mapping[str, int]) -> None:
         self._leadership.publish([self._journal, *self._reports], promises)
@@ -324,7 +332,5 @@ class OrderPlane:
         state.manager, state.gate, state.broker = self._manager.state(), self._gate.state(), self._broker.state()
         self._snapshots.save(
             msgspec.msgpack.encode(state),
-            {**state.cursor.commits(), (JOURNAL_TOPIC, 0): state.journal_position,
-             **{(INTENTS_TOPIC, shard): position for shard, position in enumerate(state.intents_positions)}},
-            lease=self._leadership.lease)
+            {**self._positions(), (JOURNAL_TOPIC, 0): state.journal_position}, lease=self._leadership.lease)
         self._saved_at = state.tally.records

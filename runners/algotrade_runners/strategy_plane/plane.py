@@ -26,6 +26,7 @@ from algotrade.strategy import Runnable
 from algotrade.telemetry import get_log
 from algotrade.telemetry.metrics import Samples
 from algotrade_runners.host import WAIT_S
+from algotrade_runners.positions import Told
 from algotrade_runners.replay_time import REPORTS_TIME, handled_name, intents_time, ready_name
 from algotrade_runners.strategy_plane.stretches import stretches
 from algotrade_runners.tally import Tally, by_reason, last_sequence, up_to
@@ -75,6 +76,7 @@ class StrategyPlane:
         self._pending: deque[_Due] = deque()
         self._late: list[Received[ExecutionReport]] = []
         self._outstanding = set(state.outstanding)
+        self._told = Told(bus, self.name)
         self.state = state
         if state.strategy:
             strategy.restore(state.strategy)
@@ -240,21 +242,26 @@ class StrategyPlane:
             time_ns = self.state.tally.last_time_ns if waiting_at_ns is None else waiting_at_ns
         promises = {intents_time(self._shard): time_ns,
                     handled_name(self.name, self._shard): self.state.tally.last_sequence}
-        return {name: value for name, value in promises.items() if value > self._bus.promised(name)}
+        rising = {name: value for name, value in promises.items() if value > self._bus.promised(name)}
+        return rising | (self._told.news(self._positions()) if self._leadership.leads else {})
+
+    def _positions(self) -> dict[tuple[str, int], int]:
+        """Return the position of the first message that is not handled, of every topic partition that is read."""
+        waiting = [*(due.received for due in islice(self._pending, 1)), *self._late[:1]]
+        return {**self._market.cursor.commits(),
+                (REPORTS_TOPIC, self._shard): waiting[0].position if waiting else self._reports.position}
 
     def _save(self) -> None:
         self._leadership.publish([self._output], {})
         state = self.state
         state.cursor = self._market.cursor
-        waiting = [*(due.received for due in islice(self._pending, 1)), *self._late[:1]]
-        state.reports_position = waiting[0].position if waiting else self._reports.position
+        positions = self._positions()
+        state.reports_position = positions[REPORTS_TOPIC, self._shard]
         state.intents_position = self._output.position
         state.outstanding = sorted(self._outstanding)
         state.strategy = self._strategy.state()
         self._snapshots.save(
-            msgspec.msgpack.encode(state),
-            {**state.cursor.commits(), (REPORTS_TOPIC, self._shard): state.reports_position},
-            lease=self._leadership.lease)
+            msgspec.msgpack.encode(state), positions, lease=self._leadership.lease)
         self._saved_at = state.tally.records
 
 

@@ -35,7 +35,7 @@ from algotrade.bus.kafka.access import KafkaAccess, KafkaAddress
 from algotrade.bus.kafka.msk import token_callback
 from algotrade.bus.kafka.records import Consumed, End, Grant, Lane, Record, TopicFacts
 from algotrade.bus.port import CAMPAIGN_S_MAX, BusError, BusForbidden, BusUnreachable, TopicUnknown
-from algotrade.domain.clock import NANOSECONDS_PER_SECOND, SystemClock
+from algotrade.domain.clock import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND, SystemClock
 
 _Client = TypeVar("_Client", Producer, Consumer, AdminClient)
 
@@ -568,7 +568,7 @@ def _consumed(message: KafkaMessage) -> Consumed:
     others = tuple((name, _bytes(value)) for name, value in pairs if name not in _OURS)
     return Consumed(message.offset() or 0, _bytes(message.key()), _bytes(message.value()),
                     _number(headers.get("bytes")), _number(headers.get("epoch")), "marker" in headers,
-                    message.timestamp()[1], others)
+                    max(0, message.timestamp()[1]) * NANOSECONDS_PER_MILLISECOND, others)
 
 
 def _bytes(value: Any) -> bytes:

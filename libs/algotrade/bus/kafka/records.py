@@ -26,7 +26,7 @@ class Consumed(msgspec.Struct, frozen=True, gc=False):
     """One record as it came.
 
     ``bytes_through``  0 where nothing was counted: the record is a stranger's, or a marker on an empty partition
-    ``time_ms``        when its writer sent it, ms since 1970 UTC by that host's clock
+    ``appended_ns``    when it was appended, ns since 1970 UTC by its writer's clock
     ``headers``        those that are not ours
     """
 
@@ -36,7 +36,7 @@ class Consumed(msgspec.Struct, frozen=True, gc=False):
     bytes_through: int
     epoch: int
     is_marker: bool
-    time_ms: int = 0
+    appended_ns: int = 0
     headers: tuple[tuple[str, bytes], ...] = ()
 
     @property

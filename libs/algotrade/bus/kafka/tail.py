@@ -8,9 +8,10 @@ import msgspec
 
 from algotrade.bus.kafka.client import REQUEST_S_MAX, Fetcher
 from algotrade.bus.kafka.records import Consumed, End, Lane
+from algotrade.bus.lag import age_s
 from algotrade.bus.port import BusUnreachable, Message
 from algotrade.bus.rules import check_position, shortened
-from algotrade.domain.clock import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND, SystemClock
+from algotrade.domain.clock import NANOSECONDS_PER_SECOND, SystemClock
 from algotrade.telemetry import get_log
 
 BUFFER_BYTES_MAX = 8 << 20
@@ -40,19 +41,16 @@ class Standing(msgspec.Struct, frozen=True):
 class _Tail:
     """One partition: what came and was not taken, and up to where it was read."""
 
-    __slots__ = ("awaited_ms", "buffer", "bytes", "epoch", "is_lost", "is_paused", "position", "reached", "taken",
-                 "times_ms")
+    __slots__ = ("awaited_ns", "buffer", "bytes", "epoch", "is_lost", "is_paused", "position", "reached", "taken")
 
-    def __init__(self, position: int, begin: int, epoch: int, awaited_ms: int) -> None:
+    def __init__(self, position: int, begin: int, epoch: int, awaited_ns: int) -> None:
         self.position = position
         """Records before it are looked at for their markers only."""
         self.reached = begin
         self.taken = position
         self.epoch = epoch
         self.buffer: deque[Message] = deque()
-        self.times_ms: deque[int] = deque()
-        """When each message of the buffer was sent."""
-        self.awaited_ms = awaited_ms
+        self.awaited_ns = awaited_ns
         """What comes next is no older than this, should there be any."""
         self.bytes = 0
         self.is_paused = False
@@ -96,12 +94,12 @@ class Tails:
             self._ends[lane] = end
             tail = self._tails.get(lane)
             if tail is not None and tail.reached >= before:
-                tail.awaited_ms = self._now_ms()
+                tail.awaited_ns = self._clock.time_ns()
 
     def standings(self) -> dict[Lane, Standing]:
         """Return how far behind each partition's taker is. Called from any thread: it only reads what may move."""
-        now_ms = self._now_ms()
-        return {lane: _standing(tail, self._ends.get(lane, 0), now_ms) for lane, tail in list(self._tails.items())}
+        now_ns = self._clock.time_ns()
+        return {lane: _standing(tail, self._ends.get(lane, 0), now_ns) for lane, tail in list(self._tails.items())}
 
     def read(self, name: str, lane: Lane, position: int, messages_max: int) -> list[Message]:
         """Return messages from ``position`` on; an empty list only where none is known of."""
@@ -189,7 +187,7 @@ class Tails:
         self.knows_end(lane, high)
         epoch, begin = self._floor(lane, position)
         begin = min(position, max(low, begin))
-        tail = self._tails[lane] = _Tail(position, begin, epoch, self._now_ms())
+        tail = self._tails[lane] = _Tail(position, begin, epoch, self._clock.time_ns())
         self._fetcher.assign(lane, begin)
         return tail
 
@@ -197,14 +195,13 @@ class Tails:
         if record.offset < tail.reached:
             return
         tail.reached = record.offset + 1
-        tail.awaited_ms = record.time_ms
+        tail.awaited_ns = record.appended_ns
         if record.is_marker:
             tail.epoch = max(tail.epoch, record.epoch)
         elif 0 < record.epoch < tail.epoch:
             self.voided += record.offset >= tail.position
         elif record.offset >= tail.position:
-            tail.times_ms.append(record.time_ms)
-            message = Message(record.offset, record.key, record.value, record.headers)
+            message = Message(record.offset, record.key, record.value, record.headers, record.appended_ns)
             tail.buffer.append(message)
             tail.bytes += _weight_bytes(message)
             if tail.bytes > BUFFER_BYTES_MAX and not tail.is_paused:
@@ -215,8 +212,6 @@ class Tails:
         buffer = tail.buffer
         messages = [buffer.popleft() for _ in range(min(messages_max, len(buffer)))]
         if messages:
-            for _ in messages:
-                tail.times_ms.popleft()
             tail.taken = messages[-1].position + 1
             tail.bytes -= sum(_weight_bytes(message) for message in messages)
             if tail.is_paused and tail.bytes < BUFFER_BYTES_MAX // 2:
@@ -224,20 +219,16 @@ class Tails:
                 tail.is_paused = False
         return messages
 
-    def _now_ms(self) -> int:
-        return self._clock.time_ns() // NANOSECONDS_PER_MILLISECOND
 
-
-def _standing(tail: _Tail, end: int, now_ms: int) -> Standing:
+def _standing(tail: _Tail, end: int, now_ns: int) -> Standing:
     fetched, unread = len(tail.buffer), max(0, end - tail.reached)
-    oldest_ms = now_ms
+    oldest_ns = now_ns
     if fetched:
         with contextlib.suppress(IndexError):  # The plane has just taken the last one.
-            oldest_ms = tail.times_ms[0]
+            oldest_ns = tail.buffer[0].appended_ns
     elif unread:
-        oldest_ms = tail.awaited_ms
-    # Clocks of two hosts: what comes from the future is new.
-    return Standing(fetched + unread, max(0, now_ms - oldest_ms) / 1_000, fetched, tail.bytes)
+        oldest_ns = tail.awaited_ns
+    return Standing(fetched + unread, age_s(oldest_ns, now_ns), fetched, tail.bytes)
 
 
 def _weight_bytes(message: Message) -> int:
