@@ -34,6 +34,7 @@ from algotrade.risk import Limits
 from algotrade.strategy import PythonRunner
 from algotrade_runners.data_plane.build import begin
 from algotrade_runners.data_plane.plane import DataPlane
+from algotrade_runners.order_plane import arrivals as order_plane
 from algotrade_runners.order_plane.build import build_order_plane
 from algotrade_runners.order_plane.plane import JOURNAL_TOPIC
 from algotrade_runners.replay_time import INTENTS_TOPIC
@@ -45,6 +46,7 @@ from algotrade_runners.settings import (
     Settings,
     StrategySettings,
 )
+from algotrade_runners.strategy_plane import plane as strategy_plane
 from algotrade_runners.strategy_plane.build import build_strategy_plane
 from algotrade_runners.strategy_plane.shards import StrategyShards
 from tests.simulation.chaos import Chaos
@@ -233,6 +235,29 @@ def test_faults_kills_and_any_schedule_change_nothing(seed):
     orders, strategy, data = (world.planes[name].state for name in (ORDER_PLANE, STRATEGY_PLANE, DATA_PLANE))
     for tally in (orders.tally, strategy.tally):
         assert (tally.records, tally.sequence_sum) == (data.published.records, data.published.sequence_sum)
+
+
+@pytest.mark.parametrize("seed", range(160, 190))
+def test_how_many_messages_are_taken_at_once_changes_nothing(seed, monkeypatch):
+    """A backlog waits in the log: planes that take one or two messages of it at a time do what they always do."""
+    for module, name in ((order_plane, "INTENTS"), (strategy_plane, "REPORTS")):
+        monkeypatch.setattr(module, f"{name}_PER_READ", 1 + seed % 2)
+        monkeypatch.setattr(module, f"{name}_WAITING_MAX", 1 + seed % 3)
+    world = World(seed, Faults(seed, duplicate=0.1, delay=0.3, drop=0.03) if seed % 2 else None)
+    world.go(np.random.default_rng(seed), kill=0.02 if seed % 2 else 0.0)
+
+    assert world.reports() == world.expected()
+
+
+@pytest.mark.parametrize("seed", range(430, 450))
+def test_nor_does_it_with_shards(seed, monkeypatch):
+    for module, name in ((order_plane, "INTENTS"), (strategy_plane, "REPORTS")):
+        monkeypatch.setattr(module, f"{name}_PER_READ", 1 + seed % 2)
+        monkeypatch.setattr(module, f"{name}_WAITING_MAX", 1 + seed % 3)
+    world = World(seed, Faults(seed, duplicate=0.1, delay=0.3, drop=0.01), elects=True, shards=3)
+    world.go_in_shards(np.random.default_rng(seed), kill=0.01, move=0.02)
+
+    assert world.reports() == world.expected()
 
 
 @pytest.mark.parametrize("seed", range(200, 240))

@@ -10,10 +10,12 @@ import pytest
 
 from algotrade.bus import BusError, Faults, Outgoing, Schema, encode_value
 from algotrade.bus.codec import decode, replayed
+from algotrade.bus.memory import MemoryClient
 from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, STRATEGY_PLANE
-from algotrade.domain import ExecType, OrderStatus
+from algotrade.domain import ExecType, OrderStatus, SystemClock
 from algotrade.execution.order_manager import REPLAYED_LATE
 from algotrade.strategy import PythonRunner
+from algotrade_runners.order_plane.build import build_order_plane
 from tests.execution.world import cancel, new
 from tests.simulation.chaos import Chaos
 from tests.simulation.test_planes import STEPS_MAX, World
@@ -119,3 +121,65 @@ def test_enough_is_replayed_to_prove_something():
     late = [r for world in worlds for r in world.reports() if r.reason == REPLAYED_LATE]
     assert len(late) > 50
     assert {r.exec_type for r in late} == {ExecType.EXPIRED, ExecType.CANCEL_REJECTED}
+
+
+class Damaging(MemoryClient):
+    """Damages reports on their way into the log, now and then, and keeps what they were."""
+
+    def append_all(self, appends, **options):
+        return super().append_all(
+            [(topic, [self.perhaps(one) for one in messages] if topic == "orders.reports" else messages)
+             for topic, messages in appends], **options)
+
+    def perhaps(self, message):
+        if self.chance.random() > 0.1:
+            return message
+        self.lost.append(message)
+        return Outgoing(message.key, message.value[:-1])
+
+
+class Lossy(World):
+    """A world whose strategy plane is killed again and again, and whose reports get lost and are replayed.
+
+    The order plane is not killed: what it would make of damage in its own log is another matter.
+    """
+
+    def __init__(self, seed):
+        super().__init__(seed, None)
+        self.lost = []
+        self.chance = np.random.default_rng(seed + 1)
+
+    def build(self, name):
+        if name != ORDER_PLANE:
+            return super().build(name)
+        bus = Damaging(self.bus, ORDER_PLANE)
+        bus.lost, bus.chance = self.lost, self.chance
+        return build_order_plane(self.settings, bus, SystemClock())
+
+    def go(self, schedule, kill):
+        for _ in range(STEPS_MAX):
+            name = str(schedule.choice([DATA_PLANE, STRATEGY_PLANE, ORDER_PLANE]))
+            plane = self.planes.get(name) or self.build(name)
+            self.planes[name] = plane
+            if not plane.done:
+                plane.step()
+            while self.lost and self.chance.random() < 0.7:
+                message = self.lost.pop(0)
+                self.bus.client(ORDER_PLANE).append(
+                    "orders.reports", [Outgoing(message.key, replayed(decode(message.value)))])
+            if schedule.random() < kill:
+                self.planes.pop(STRATEGY_PLANE, None)
+            if len(self.planes) == 3 and all(p.done for p in self.planes.values()):
+                return
+        raise AssertionError("the planes wait in a ring")
+
+
+@pytest.mark.parametrize("seed", range(300, 330))
+def test_a_late_report_reaches_the_strategy_at_a_moment_that_a_restart_finds_again(seed):
+    """The strategy is steered by each report and when it came: at another moment it would make other intents."""
+    world = Lossy(seed)
+    world.go(np.random.default_rng(seed), kill=0.05)
+
+    state = world.planes[STRATEGY_PLANE].state
+    made = world.planes[ORDER_PLANE].state.reports
+    assert made // 2 < state.reports <= made

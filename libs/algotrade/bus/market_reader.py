@@ -24,9 +24,13 @@ from algotrade.telemetry import get_log
 RECORDS_BUFFERED_MAX = 1 << 18
 """Records held back by default: read, but behind what every partition is known to have reached."""
 
-MESSAGES_PER_READ_MAX = 4
-"""Messages of one look at one partition; the buffer may exceed its bound by what they hold. Some 512 KiB: larger looks
-are no faster, and what they hold would leave the processor's cache before it is used."""
+RECORDS_PER_READ = 8_192
+"""Records that one look at one partition should bring; the buffer may exceed its bound by what it brings. Some 512 KiB:
+larger looks are no faster, and what they hold would leave the processor's cache before it is used."""
+
+MESSAGES_PER_READ = (4, 64)
+"""Messages of one look, at least and at most: as many as it takes where they are as large as those of the last look. A
+backlog of messages of one record each is caught up with ten times as fast as four at a time."""
 
 
 class MarketCursor(msgspec.Struct, frozen=True):
@@ -164,6 +168,7 @@ class _LaneReader:
         self._bus = bus
         self._promise = lane.promise
         self._read_to = sequence
+        self._per_read = MESSAGES_PER_READ[0]
         self._reader = TopicReader(
             bus, lane.topic, rising_records(lane.kind), group=group, partition=lane.partition,
             position=_resumed(bus, lane, position, sequence),
@@ -187,7 +192,7 @@ class _LaneReader:
         if before == PROMISE_END:
             return False
         promised = self._bus.promised(self._promise)
-        received = self._reader.read(MESSAGES_PER_READ_MAX)
+        received = self._reader.read(self._per_read)
         if not received:
             self.covered = max(before, promised)
             return self.covered != before
@@ -199,6 +204,8 @@ class _LaneReader:
                 self._read_to = int(fresh["sequence"][-1])
                 self.held.append(_Held(message.position, message.origin_time_ns, fresh))
                 self.buffered += len(fresh)
+        size = max(1, sum(len(message.value) for message in received) // len(received))
+        self._per_read = min(max(RECORDS_PER_READ // size, MESSAGES_PER_READ[0]), MESSAGES_PER_READ[1])
         self.covered = max(before, self._read_to)
         return True
 

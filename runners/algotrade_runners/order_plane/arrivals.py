@@ -10,6 +10,9 @@ from algotrade.domain import IntentId, OrderIntent
 from algotrade.matching import VenueModel, arrival_ns
 
 INTENTS_PER_READ = 256
+INTENTS_WAITING_MAX = 4_096
+"""Intents taken from the log of a shard before the first of them is handled; behind them the log waits, however long it
+is."""
 
 
 class Arrived(msgspec.Struct, frozen=True):
@@ -43,15 +46,20 @@ class Arrivals:
         self._pending: list[deque[Arrived]] = [deque() for _ in readers]
         self._late: list[list[Received[OrderIntent]]] = [[] for _ in readers]
         """What was replayed behind all that is pending, for each shard."""
+        self._is_cut = [False] * len(readers)
+        """Whether the log of a shard may hold more than what was taken."""
         self.last_arrivals_ns = list(last_arrivals_ns) or [0] * len(readers)
         self._first: int | None = None
         """The shard of the intent that is next."""
 
     def take(self) -> Iterator[int]:
-        """Take what the logs have; yield the publishing time of the market data behind each, ns since 1970 UTC."""
+        """Take what the logs have, up to a bound; yield when the market data behind each were published.
+
+        That is in ns since 1970 UTC. Intents that were replayed have no such time any more.
+        """
         for shard, reader in enumerate(self._readers):
             pending = self._pending[shard]
-            while received := reader.read(INTENTS_PER_READ):
+            while len(pending) < INTENTS_WAITING_MAX and (received := reader.read(INTENTS_PER_READ)):
                 for one in received:
                     if one.is_replayed:
                         self._late[shard].append(one)
@@ -61,6 +69,7 @@ class Arrivals:
                     pending.append(Arrived(max(latest_ns, alone_ns), one, tuple(self._late[shard])))
                     self._late[shard].clear()
                     yield one.origin_time_ns
+            self._is_cut[shard] = len(pending) >= INTENTS_WAITING_MAX
         self._look()
 
     def __len__(self) -> int:
@@ -71,10 +80,22 @@ class Arrivals:
         """Return when the next intent arrives, ``PROMISE_END`` where none is known of."""
         return PROMISE_END if self._first is None else self._pending[self._first][0].arrival_ns
 
+    @property
+    def known_ns(self) -> int:
+        """Return the time before which nothing arrives that was left in a log, ``PROMISE_END`` where nothing was.
+
+        What was left arrives no earlier than what was taken before it. As long as some of that is still here, its time
+        says as much.
+        """
+        return min((last_ns for pending, is_cut, last_ns
+                    in zip(self._pending, self._is_cut, self.last_arrivals_ns, strict=True)
+                    if is_cut and not pending), default=PROMISE_END)
+
     def may_go(self, covered_ns: int) -> bool:
         """Tell whether the next intent is known to be the next, when no more will be born that arrive before a time."""
         if self._first is None:
             return False
+        covered_ns = min(covered_ns, self.known_ns)
         # Another shard may still bear one that arrives at that very time, and whose turn is before.
         return self.first_ns <= covered_ns if len(self._readers) == 1 else self.first_ns < covered_ns
 

@@ -138,7 +138,8 @@ class OrderPlane:
         available = self._market.poll() or MarketBatch.of({})
         before = self.state.tally.records + self.state.intents
         next_market_ns = self._handle(available, promised_ns)
-        ended = self._market.ended and promised_ns == PROMISE_END and not len(self._intents)
+        known_ns = min(promised_ns, self._intents.known_ns)
+        ended = self._market.ended and known_ns == PROMISE_END and not len(self._intents)
         if ended:
             self._answer_late(self._intents.pop_late(),
                               max(*self._intents.last_arrivals_ns, self.state.tally.last_time_ns))
@@ -214,7 +215,7 @@ class OrderPlane:
         if self._broker.acts_outside and not self._leadership.leads:
             available, covered_ns = self._behind_leader(available, covered_ns)
         while True:
-            arrival_ns = self._intents.first_ns
+            arrival_ns = min(self._intents.first_ns, self._intents.known_ns)
             if self._broker.advance(available, at, min(covered_ns, arrival_ns)):
                 self._take_broker_events()
                 continue
@@ -302,6 +303,7 @@ class OrderPlane:
                 self.state.tally.last_time_ns if next_market_ns is None else next_market_ns,
                 self._intents.first_ns,
                 later(promised_ns, self._model.order_latency_ns),
+                self._intents.known_ns,
             )
             promises[REPORTS_TIME] = (
                 first_ns if first_ns == PROMISE_END else first_ns + self._model.report_latency_ns - 1)

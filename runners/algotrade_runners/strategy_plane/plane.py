@@ -33,6 +33,8 @@ from algotrade_runners.tally import Tally, by_reason, last_sequence, up_to
 
 REPORTS_TOPIC = "orders.reports"
 REPORTS_PER_READ = 256
+REPORTS_WAITING_MAX = 4_096
+"""Reports taken from the log before the first of them is folded; behind them the log waits, however long it is."""
 
 
 class StrategyState(msgspec.Struct, kw_only=True):
@@ -75,6 +77,8 @@ class StrategyPlane:
         self._shard = shard
         self._pending: deque[_Due] = deque()
         self._late: list[Received[ExecutionReport]] = []
+        self._known_ns = PROMISE_END
+        """All reports that reach the strategy before it have been taken from the log, as far as they are there."""
         self._outstanding = set(state.outstanding)
         self._told = Told(bus, self.name)
         self.state = state
@@ -96,14 +100,14 @@ class StrategyPlane:
         before = self.state.tally.records + self.state.reports
         waiting_at_ns = None if available is None else self._handle(available, promised_ns)
         if self._market.ended:
-            if promised_ns == PROMISE_END:
+            if min(promised_ns, self._known_ns) == PROMISE_END:
                 self._due_with(PROMISE_END)
-            self._fold_until(promised_ns)
+            self._fold_until(min(promised_ns, self._known_ns))
         self._leadership.publish([self._output], self._promises(waiting_at_ns))
         if self._leadership.leads:
             if self.state.tally.records - self._saved_at >= self._records_between:
                 self._save()
-            if self._market.ended and promised_ns == PROMISE_END and not self._pending:
+            if self._market.ended and min(promised_ns, self._known_ns) == PROMISE_END and not self._pending:
                 self.state.finished = self.done = True
         progressed = self.state.tally.records + self.state.reports > before
         self._waits += not progressed
@@ -167,6 +171,10 @@ class StrategyPlane:
         at = 0
         while at < len(records):
             time_ns = int(records["event_time_ns"][at])
+            if self._known_ns <= time_ns:
+                # More reports than were taken may have to be folded first; those that were taken are due.
+                self._fold_until(self._known_ns)
+                return at, time_ns
             if self._outstanding and promised_ns < time_ns:
                 return at, time_ns
             self._fold_until(time_ns)
@@ -180,6 +188,8 @@ class StrategyPlane:
     def _allowed(self, records: Records, promised_ns: int) -> int:
         """Return up to which row records may be handled before the next report has to be looked at."""
         until_ns = promised_ns if self._outstanding else PROMISE_END
+        if self._known_ns != PROMISE_END:
+            until_ns = min(until_ns, self._known_ns - 1)
         if self._pending:
             until_ns = min(until_ns, self._pending[0].arrival_ns - 1)
         if until_ns == PROMISE_END:
@@ -197,7 +207,7 @@ class StrategyPlane:
         One that was replayed, and is not behind us, is due with the next one that was not: a moment of event time that
         a restart finds again.
         """
-        while received := self._reports.read(REPORTS_PER_READ):
+        while len(self._pending) < REPORTS_WAITING_MAX and (received := self._reports.read(REPORTS_PER_READ)):
             for one in received:
                 if one.value.sequence <= self._last_taken():
                     self.state.repeated += 1
@@ -207,6 +217,9 @@ class StrategyPlane:
                     arrival_ns = one.value.event_time_ns + self._report_latency_ns
                     self._due_with(arrival_ns)
                     self._pending.append(_Due(arrival_ns, one))
+        # What was not taken is due no earlier than what was.
+        is_cut = len(self._pending) >= REPORTS_WAITING_MAX
+        self._known_ns = self._pending[-1].arrival_ns if is_cut else PROMISE_END
 
     def _last_taken(self) -> int:
         if self._late:
