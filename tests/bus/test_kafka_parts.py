@@ -4,12 +4,14 @@ import contextlib
 import re
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from algotrade.bus import PROMISE_NONE, BusError, BusUnreachable, Undecodable, bus_at
-from algotrade.bus.kafka import KafkaAccess, KafkaAddress, client, inspect_cluster
-from algotrade.bus.kafka.client import Administrator, Appender, Fetcher, Teller
+from algotrade.bus.kafka import KafkaAccess, KafkaAddress, inspect_cluster
+from algotrade.bus.kafka.client import Administrator, Appender, Fetcher, Teller, administrator
+from algotrade.bus.kafka.client.errors import SETTLING, asked
 from algotrade.bus.kafka.counts import counted
 from algotrade.bus.kafka.epochs import LeaderLog, installed
 from algotrade.bus.kafka.meter import ERROR_NAMES_MAX, OTHER_ERRORS, Meter
@@ -136,13 +138,13 @@ def test_errors_are_counted_by_name_and_strange_ones_together():
     assert meter.errors[OTHER_ERRORS] == ERROR_NAMES_MAX
 
 
-@pytest.mark.parametrize("code", sorted(client._SETTLING))
+@pytest.mark.parametrize("code", sorted(SETTLING))
 def test_a_cluster_that_does_not_settle_in_time_is_away(code):
     def ask():
-        raise client.KafkaException(client.KafkaError(code))
+        raise KafkaException(KafkaError(code))
 
     with pytest.raises(BusUnreachable, match=r"run\.orders: "):
-        client.asked("run.orders", ask, patience_s=0.0)
+        asked("run.orders", ask, patience_s=0.0)
 
 
 @given(st.lists(st.tuples(st.integers(1, 500), st.integers(0, 30)), max_size=60), st.integers(500, 3_000))
@@ -210,7 +212,7 @@ def test_what_the_client_refuses_names_the_cluster(tmp_path):
 
 
 def test_brokers_that_do_not_answer_are_named(monkeypatch):
-    monkeypatch.setattr(client, "REQUEST_S_MAX", 0.0)
+    monkeypatch.setattr(administrator, "REQUEST_S_MAX", 0.0)
     with pytest.raises(BusUnreachable, match=r"^127\.0\.0\.1:9: .*; allowed: brokers that run, and speak PLAINTEXT"):
         inspect_cluster(KafkaAddress.parse("kafka://127.0.0.1:9/live", {}), KafkaAccess())
 

@@ -46,7 +46,7 @@ STEP_NS = 100 * 10**6
 RSS_MIB_MAX = 448
 """Of a plane while it catches up. About 210 MiB are the interpreter, numpy, numba and its compiled kernels. The rest is
 bounded by name, whatever the log's length: per partition 8 MiB read but not asked for (``tail.BUFFER_BYTES_MAX``), 16
-MiB that the client has fetched ahead (``client.PREFETCH_KIB_MAX``) for each of two consumers, 262,144 records
+MiB that the client has fetched ahead (``PREFETCH_KIB_MAX``) for each of two consumers, 262,144 records
 (``RECORDS_BUFFERED_MAX``), 4,096 intents or reports."""
 
 CATCH_UP_S_MAX = 900 if WHOLE else 120

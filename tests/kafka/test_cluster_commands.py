@@ -15,8 +15,9 @@ from confluent_kafka.admin import (
 
 from algotrade.bus import BusForbidden
 from algotrade.bus.kafka import KafkaAccess, KafkaAddress
-from algotrade.bus.kafka.client import Administrator, Appender, Record
+from algotrade.bus.kafka.client import Administrator, Appender
 from algotrade.bus.kafka.names import PROMISES, cluster_topics
+from algotrade.bus.kafka.records import Record
 from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, TOPICS
 from algotrade_runners.host import EXIT_USAGE, EXIT_WORLD
 from tests.integration.runs import algotrade

@@ -41,6 +41,15 @@ def test_a_runner_imports_no_other_runner_but_the_command_line_its_planes():
     assert not wrong, "\n".join(wrong)
 
 
+def test_kafkas_client_is_known_to_one_folder():
+    home = LIBRARIES / "bus" / "kafka" / "client"
+    wrong = [f"{where(path, line)}: only files of {home.relative_to(LIBRARIES)}/ may import {module}"
+             for path in (*below(LIBRARIES), *below(RUNNERS)) if home not in path.parents
+             for line, module in imports(path) if module.partition(".")[0] == "confluent_kafka"]
+    assert not wrong, "\n".join(wrong)
+    assert any(module.startswith("confluent_kafka") for path in below(home) for _, module in imports(path))
+
+
 def test_every_library_and_runner_stands_in_its_table():
     assert {room(p, LIBRARIES) for p in below(LIBRARIES)} - {""} <= set(MAY_IMPORT)
     assert {room(p, RUNNERS) for p in below(RUNNERS)} - {""} <= set(RUNNER_MAY_IMPORT)

@@ -1,0 +1,75 @@
+"""What the errors of Kafka's client mean: asked again, translated, or passed over."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+
+from algotrade.bus.kafka.client.settings import POLL_S, REQUEST_S_MAX
+from algotrade.bus.port import BusError, BusForbidden, BusUnreachable, TopicUnknown
+from algotrade.domain.clock import NANOSECONDS_PER_SECOND, SystemClock
+
+_UNKNOWN = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}  # noqa: SLF001
+FORBIDDEN = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED, KafkaError.SASL_AUTHENTICATION_FAILED, KafkaError._AUTHENTICATION,  # noqa: SLF001
+    KafkaError._SSL,  # noqa: SLF001
+}
+_AWAY = {
+    KafkaError._MSG_TIMED_OUT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT,  # noqa: SLF001
+    KafkaError._RESOLVE, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT, KafkaError.NOT_ENOUGH_REPLICAS,  # noqa: SLF001
+    KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND, KafkaError.COORDINATOR_NOT_AVAILABLE,
+}
+SETTLING = {
+    KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError._TRANSPORT,  # noqa: SLF001
+    KafkaError._WAIT_COORD, KafkaError.REQUEST_TIMED_OUT, KafkaError._TIMED_OUT, KafkaError._NOENT,  # noqa: SLF001
+    KafkaError.OFFSET_OUT_OF_RANGE,
+}
+"""Answers of a cluster that is about to be able to give a better one; a new leader learns late how far its log goes."""
+
+PASSING = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT,  # noqa: SLF001
+           KafkaError._RESOLVE, KafkaError._AUTO_OFFSET_RESET}  # noqa: SLF001
+"""What a consumer gets over by itself, or what the next look at the bounds will tell better."""
+
+
+def asked(topic: str, ask: Callable[[], Any], patience_s: float = REQUEST_S_MAX) -> Any:
+    """Return what ``ask`` gives, asking again for as long as the cluster is finding a leader or a coordinator."""
+    clock = SystemClock()
+    deadline_ns = clock.monotonic_ns() + int(patience_s * NANOSECONDS_PER_SECOND)
+    pause = threading.Event()
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            cause: KafkaError = error.args[0]
+            if not (cause.retriable() or cause.code() in SETTLING) or clock.monotonic_ns() > deadline_ns:
+                raise translated(cause, topic) from error
+        except TimeoutError as error:
+            # Of a future that the client has not completed; its own errors of time are KafkaExceptions.
+            if clock.monotonic_ns() > deadline_ns:
+                raise BusUnreachable(f"{topic}: no answer in {patience_s:.0f} s") from error
+        pause.wait(POLL_S)
+
+
+def translated(error: KafkaError, topic: str) -> BusError:
+    """Return what ``error`` means to a caller."""
+    text = f"{topic}: {error.str()} ({error.name()})"
+    code = error.code()
+    if code in _UNKNOWN:
+        return TopicUnknown(f"{text}; `algotrade bus create` makes the topics")
+    if code in FORBIDDEN:
+        return BusForbidden(text)
+    if code in _AWAY | SETTLING or error.retriable():
+        return BusUnreachable(text)
+    return BusError(text)
+
+
+OnError = Callable[[str], None]
+"""Hears the client's name of what went wrong beside the calls."""
+
+
+def named(on_error: OnError | None) -> Callable[[KafkaError], None]:
+    """Return what the client calls. It changes nothing: what matters comes back from the call that it hinders."""
+    return lambda error: None if on_error is None else on_error(error.name())
