@@ -22,6 +22,14 @@ def intents_time(shard: int = 0) -> str:
     return f"orders.intents.time/{shard}"
 
 
+def market_time(shard: int) -> str:
+    """Return the data plane's promise for a shard: no record of it will have an event time before this.
+
+    A shard that has no records for a while would otherwise hold up all others: nobody knows how late it is there.
+    """
+    return f"market.time/{shard}"
+
+
 def ready_name(plane: str, shard: int = 0) -> str:
     """Return the promise by which ``plane`` says that a shard of it is ready for data."""
     return f"ready/{plane}/{shard}"

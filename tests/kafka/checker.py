@@ -17,23 +17,40 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 HEADER = struct.Struct("<HHHHIIq")
 NUMBER = struct.Struct(">q")
+NATIVE = struct.Struct("<q")
+QUOTE_BYTES = 64
+"""Of one quote in a message; its sequence comes first."""
+
 LOOK_S = 5.0
 
 
-def check_run(bus, out):
+def check_run(bus, out, shards=1):
     """Assert that the run at the address ``bus``, with its results in ``out``, kept every promise."""
     servers, run = bus.removeprefix("kafka://").split("/")
-    intents, journal, reports = (
-        counting(servers, f"{run}.orders.{name}") for name in ("intents", "journal", "reports"))
+    intents, reports = ([row for shard in range(shards) for row in counting(servers, f"{run}.orders.{name}", shard)]
+                        for name in ("intents", "reports"))
+    journal = counting(servers, f"{run}.orders.journal", 0)
     check_intents(intents, journal)
     check_broker(journal, out)
     check_reports(intents, reports, out)
 
 
-def counting(servers, topic):
-    """Return the values on ``topic`` that count: not those of a leader behind the marker of a newer one."""
+def check_market(bus, shards, count):
+    """Assert that all ``count`` quotes of the run were published, and each once."""
+    servers, run = bus.removeprefix("kafka://").split("/")
+    sequences = Counter()
+    for shard in range(shards):
+        for message in whole(servers, f"{run}.market.quotes", shard):
+            body = message.value()[HEADER.size:]
+            sequences.update(NATIVE.unpack_from(body, at)[0] for at in range(0, len(body), QUOTE_BYTES))
+    assert sorted(sequences) == list(range(1, count + 1)), "a quote was not published"
+    assert set(sequences.values()) == {1}, f"{sum(sequences.values()) - count} quotes were published twice"
+
+
+def counting(servers, topic, partition):
+    """Return the values of a partition that count: not those of a leader behind the marker of a newer one."""
     newest, values = 0, []
-    for message in whole(servers, topic):
+    for message in whole(servers, topic, partition):
         headers = dict(message.headers() or [])
         epoch = NUMBER.unpack(headers["epoch"])[0] if "epoch" in headers else 0
         if "marker" in headers:
@@ -43,16 +60,16 @@ def counting(servers, topic):
     return values
 
 
-def whole(servers, topic):
-    """Return every record of a topic with one partition."""
+def whole(servers, topic, partition):
+    """Return every record of a partition."""
     consumer = Consumer({"bootstrap.servers": servers, "group.id": f"checker-{uuid.uuid4()}",
                          "enable.auto.commit": False})
     try:
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), LOOK_S, cached=False)
+        low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), LOOK_S, cached=False)
         assert low == 0, f"{topic} begins at {low}: the checker came too late"
-        consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
+        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
         records = []
-        while len(records) == 0 or records[-1].offset() < high - 1:
+        while high and (not records or records[-1].offset() < high - 1):
             record = consumer.poll(LOOK_S)
             assert record is not None, f"{topic}: nothing came for {LOOK_S} s, {high} wanted"
             assert record.error() is None, record.error()
@@ -100,7 +117,7 @@ def check_reports(intents, reports, out):
     assert sorted(by_number) == list(range(1, len(by_number) + 1)), "a report is missing"
     answered = {name(row["request_id"]) for row in by_number.values()}
     assert answered == {name(row["id"]) for row in intents}, "an intent was not answered"
-    fills = [row for row in by_number.values() if row["execution_id"]]
+    fills = [row for _, row in sorted(by_number.items()) if row["execution_id"]]
     assert len({row["execution_id"] for row in fills}) == len(fills), "an execution was reported twice"
     written = list(csv.DictReader((out / "fills.csv").open()))
     assert [row["execution_id"] for row in fills] == [row["execution_id"] for row in written]

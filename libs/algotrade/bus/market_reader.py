@@ -107,9 +107,19 @@ class MarketReader:
         return min(lane.covered for lane in self._lanes)
 
     @property
+    def sequence(self) -> int:
+        """Return the sequence up to which everything was consumed."""
+        return self._sequence
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether nothing is held back that was read and not consumed."""
+        return not any(lane.held for lane in self._lanes)
+
+    @property
     def ended(self) -> bool:
         """Tell whether the writer has finished and everything was consumed."""
-        return all(lane.covered == PROMISE_END and not lane.held for lane in self._lanes)
+        return self.is_empty and self.frontier == PROMISE_END
 
     @property
     def origin_time_ns(self) -> int:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from algotrade.bus.topics import SHARDS_MAX
+
 if TYPE_CHECKING:
     from algotrade.bus import KafkaPlace
     from algotrade.bus.kafka import Inspection, Principal
@@ -16,6 +18,8 @@ EXIT_DIFFERS = 1
 
 def create(
     address: Address,
+    shards: Annotated[int | None, typer.Option(
+        min=1, max=SHARDS_MAX, help="Spread a new run's instruments over so many shards; 1 by default.")] = None,
     acl: Annotated[list[str] | None, typer.Option(
         metavar="PLANE=PRINCIPAL", help="Write what PLANE may do as PRINCIPAL; again for more.")] = None,
 ) -> None:
@@ -27,7 +31,7 @@ def create(
     with told():
         place = _place(address)
         principals = [_principal(text) for text in acl or ()]
-        made = create_topics(place.address, place.access)
+        made = create_topics(place.address, place.access, shards=shards)
         rules = create_acls(place.address, place.access, principals) if principals else 0
     console().print(f"{len(made)} topics made, {rules} rules written" + "".join(f"\n  {name}" for name in made),
                     markup=False)

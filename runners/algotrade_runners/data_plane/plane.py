@@ -12,7 +12,7 @@ from algotrade.feeds import Feed, Pace, QualityGate, Verdict
 from algotrade.telemetry import get_log
 from algotrade.telemetry.metrics import Samples
 from algotrade_runners.host import WAIT_S
-from algotrade_runners.replay_time import INTENTS_TOPIC, handled_name, ready_name
+from algotrade_runners.replay_time import INTENTS_TOPIC, handled_name, market_time, ready_name
 from algotrade_runners.tally import Tally, last_sequence
 
 PUBLISH_NS_MIN = 2 * NANOSECONDS_PER_MILLISECOND
@@ -192,9 +192,11 @@ class DataPlane:
         self.state.read.add(due)
         self.state.published.add(verdict.passed)
         self.state.quarantined += len(verdict.quarantined)
-        name, came_to = handled_name(self.name), self.state.read.last_sequence
-        if came_to > self._bus.promised(name):  # else it goes back for a shard
-            self._bus.promise(name, came_to)
+        promises = {handled_name(self.name): self.state.read.last_sequence,
+                    **{market_time(shard): self.state.read.last_time_ns for shard in self._shards}}
+        # What is not higher: this process goes back for a shard.
+        self._bus.append_all([], promises={
+            name: value for name, value in promises.items() if value > self._bus.promised(name)})
         if self.state.read.records - self._saved_at >= self._records_between:
             self._save()
         return True

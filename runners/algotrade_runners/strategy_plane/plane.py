@@ -19,7 +19,7 @@ from algotrade.bus import (
     TopicReader,
 )
 from algotrade.bus.market import instrument_key
-from algotrade.bus.topics import STRATEGY_PLANE
+from algotrade.bus.topics import DATA_PLANE, STRATEGY_PLANE
 from algotrade.domain import ExecutionReport, IntentId, Kind, MarketBatch, OrderIntent, Records, rows_to
 from algotrade.domain.execution import ExecType
 from algotrade.strategy import Runnable
@@ -27,7 +27,7 @@ from algotrade.telemetry import get_log
 from algotrade.telemetry.metrics import Samples
 from algotrade_runners.host import WAIT_S
 from algotrade_runners.positions import Told
-from algotrade_runners.replay_time import REPORTS_TIME, handled_name, intents_time, ready_name
+from algotrade_runners.replay_time import REPORTS_TIME, handled_name, intents_time, market_time, ready_name
 from algotrade_runners.strategy_plane.stretches import stretches
 from algotrade_runners.tally import Tally, by_reason, last_sequence, up_to
 
@@ -95,6 +95,7 @@ class StrategyPlane:
             self._begin_to_lead()
         # The promise before the log: what it covers was appended before it rose.
         promised_ns = self._bus.promised(REPORTS_TIME)
+        market_ns = self._bus.promised(market_time(self._shard))
         self._take_reports()
         available = self._market.poll()
         before = self.state.tally.records + self.state.reports
@@ -103,6 +104,11 @@ class StrategyPlane:
             if min(promised_ns, self._known_ns) == PROMISE_END:
                 self._due_with(PROMISE_END)
             self._fold_until(min(promised_ns, self._known_ns))
+        if available is None and self._market.is_empty:
+            # All that had come by then was handled, and what comes is no earlier.
+            waiting_at_ns = max(market_ns, self.state.tally.last_time_ns)
+            if self._market.frontier < PROMISE_END:
+                self._market.consume(self._market.frontier)
         self._leadership.publish([self._output], self._promises(waiting_at_ns))
         if self._leadership.leads:
             if self.state.tally.records - self._saved_at >= self._records_between:
@@ -250,11 +256,11 @@ class StrategyPlane:
     def _promises(self, waiting_at_ns: int | None) -> dict[str, int]:
         """Return the promise that no intent will be born before the next record that this plane can look at."""
         if self._market.ended:
-            time_ns = PROMISE_END
+            time_ns, handled = PROMISE_END, self._bus.promised(handled_name(DATA_PLANE))
         else:
             time_ns = self.state.tally.last_time_ns if waiting_at_ns is None else waiting_at_ns
-        promises = {intents_time(self._shard): time_ns,
-                    handled_name(self.name, self._shard): self.state.tally.last_sequence}
+            handled = self._market.sequence
+        promises = {intents_time(self._shard): time_ns, handled_name(self.name, self._shard): handled}
         rising = {name: value for name, value in promises.items() if value > self._bus.promised(name)}
         return rising | (self._told.news(self._positions()) if self._leadership.leads else {})
 
