@@ -43,11 +43,11 @@ kafka-demo: $(READY) ## the demo over a Kafka of its own
 	$(BIN)/python -m tools.kafka -- $(BIN)/algotrade demo --out $(OUT) \
 	  $(foreach file,$(DATA),--data $(file)) $(ARGS)
 
-test-kafka: $(READY) ## the bus contract, the demo's fills and kills over a real broker (10 minutes)
+test-kafka: $(READY) ## the bus contract, the demo's fills, kills and take-overs over a real broker (10 minutes)
 	TEST_KAFKA=1 TORTURE_DRILLS=$(KAFKA_DRILLS) $(BIN)/python -m pytest tests/kafka $(ARGS)
 
-torture-kafka: $(READY) ## the same with DRILLS kills per plane, and brokers that fail, a million messages of lag (50 minutes)
-	TEST_KAFKA=1 KAFKA_CHAOS=1 TORTURE_DRILLS=$(DRILLS) $(BIN)/python -m pytest tests/kafka $(ARGS)
+torture-kafka: $(READY) ## the same with DRILLS kills per plane, 50 take-overs, brokers that fail, a million messages of lag (2 hours)
+	TEST_KAFKA=1 KAFKA_CHAOS=1 TAKEOVERS=$(DRILLS) TORTURE_DRILLS=$(DRILLS) $(BIN)/python -m pytest tests/kafka $(ARGS)
 
 bench: $(READY) ## measure, and print tables with medians beside what is asked (10 minutes, quiet machine)
 	$(BIN)/python -m tests.benchmarks.micro

@@ -3,18 +3,23 @@
 import os
 import signal
 import threading
-from itertools import count
+import time
+from itertools import count, pairwise
 
 import pytest
 
 from algotrade.bus.topics import ORDER_PLANE
 from tests.integration.runs import Started
 from tests.integration.ticks import write_quotes, write_trades
+from tests.kafka.checker import check_run
+from tests.kafka.figures import measured
 from tests.torture.drills import RESULTS, undisturbed_run
 from tools.kafka.cluster import running
 
 pytestmark = pytest.mark.skipif(os.environ.get("KAFKA_CHAOS") != "1", reason="takes ten minutes: make torture-kafka")
 RUNS = count(1)
+FLOW_S_MAX = 10.0
+FLOW_S_WATCHED = 25.0
 SPEED = "600"
 """Times real time: 4,500 records a second for 100 s."""
 
@@ -98,3 +103,35 @@ def test_brokers_fail_and_nothing_is_lost(disturb, brokers, undisturbed, ticks, 
     assert code == 0, output
     for name in RESULTS:
         assert (tmp_path / "out" / name).read_bytes() == (undisturbed / name).read_bytes(), name
+    check_run(bus, tmp_path / "out")
+
+
+def test_orders_flow_again_soon_after_their_broker_died(brokers, undisturbed, ticks, tmp_path):
+    bus = f"kafka://{brokers.address}/chaos{next(RUNS)}"
+    run = Started(tmp_path / "out", [*ticks, "--speed", SPEED, "--bus", bus], bus)
+    run.wait_until_handled(ORDER_PLANE, 5_000)
+    node = brokers.leader(f"{bus.rpartition('/')[2]}.orders.reports")
+    killed = time.monotonic()
+    brokers.kill(node)
+
+    moments, ends = [killed], [0]
+
+    def look(bus):
+        end = bus.bounds("orders.reports")[1]
+        if end > ends[-1]:
+            moments.append(time.monotonic())
+            ends.append(end)
+        return time.monotonic() - killed > FLOW_S_WATCHED
+
+    run.wait_until(look)
+    brokers.start_node(node)
+    brokers.wait_ready()
+    code, output = run.end(timeout_s=300)
+
+    assert code == 0, output
+    silence_s = max(after - before for before, after in pairwise(moments))
+    measured("no report after the broker of the reports died, s", silence_s)
+    assert silence_s <= FLOW_S_MAX
+    for name in RESULTS:
+        assert (tmp_path / "out" / name).read_bytes() == (undisturbed / name).read_bytes(), name
+    check_run(bus, tmp_path / "out")

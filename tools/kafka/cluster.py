@@ -121,6 +121,11 @@ class Cluster:
         process.terminate()
         process.wait(STOP_S_MAX)
 
+    def leader(self, topic: str) -> int:
+        """Return the node that leads the first partition of ``topic``."""
+        admin = AdminClient({"bootstrap.servers": self.address, "log_level": 0})
+        return int(admin.list_topics(topic, timeout=READY_S_MAX).topics[topic].partitions[0].leader)
+
     def wait_in_sync(self) -> None:
         """Return once every copy of every partition is in sync; raises ``TimeoutError``."""
         admin = AdminClient({"bootstrap.servers": self.address, "log_level": 0})
