@@ -61,10 +61,13 @@ class Leadership:
         self.lease = lease
         return True
 
-    def publish(self, outputs: Sequence[RepeatingOutput], promises: Mapping[str, int]) -> None:
-        """Append what ``outputs`` hold and promise; a follower compares, promises nothing, and keeps the rest."""
+    def publish(self, outputs: Sequence[RepeatingOutput], promises: Mapping[str, int], *, soon: bool = False) -> None:
+        """Append what ``outputs`` hold and promise; a follower compares, promises nothing, and keeps the rest.
+
+        ``soon``  nobody waits for these promises (``Bus.append_all``)
+        """
         if self.lease is None:
             for output in outputs:
                 output.follow()
         else:
-            flush_together(self._bus, outputs, self.lease, promises)
+            flush_together(self._bus, outputs, self.lease, promises, soon=soon)

@@ -5,7 +5,7 @@ ones too: every record with sequence <= n of this partition has been appended. A
 partitions can put the run together again (``market_reader``) without waiting for a record that may never come.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -110,11 +110,13 @@ class MarketWriter:
         """Return where each log ends as far as this writer knows: what belongs into a snapshot."""
         return tuple(LogPosition(topic, p, end) for (topic, p), end in self._ends.items())
 
-    def publish(self, batch: MarketBatch, *, through: int | None = None, origin_time_ns: int = 0) -> None:
+    def publish(self, batch: MarketBatch, *, through: int | None = None, origin_time_ns: int = 0,
+                promises: Mapping[str, int] = {}) -> None:
         """Append ``batch`` and promise every sequence up to ``through``: by default the last one of the batch.
 
         Batches come in the order of the run. ``through`` is above the last record where the run went on with records
-        that are not published (quarantine). ``origin_time_ns`` is when this happens by the host's clock.
+        that are not published (quarantine). ``origin_time_ns`` is when this happens by the host's clock, ``promises``
+        what else holds once all of it is there.
         Raises what ``Bus.append`` raises; then call it again with the same batch.
         """
         filled = [(kind, array) for kind, array in batch.arrays().items() if len(array)]
@@ -128,12 +130,13 @@ class MarketWriter:
             for part in some:
                 by_topic.setdefault(part.lane.topic, []).append(part.message)
             is_last = start + MESSAGES_PER_APPEND_MAX >= len(parts)
-            promises = self._promises(through) if is_last else {}
+            lanes = self._promises(through) if is_last else {}
             # Of a partition that gets nothing, the promise is true before the others have got theirs.
             busy = {part.lane.promise for part in some}
+            after = {name: value for name, value in lanes.items() if name in busy} | (dict(promises) if is_last else {})
             positions = self._bus.append_all(
-                list(by_topic.items()), promises={name: value for name, value in promises.items() if name in busy},
-                holding={name: value for name, value in promises.items() if name not in busy})
+                list(by_topic.items()), promises=after,
+                holding={name: value for name, value in lanes.items() if name not in busy})
             given = {topic: iter(places) for topic, places in zip(by_topic, positions, strict=True)}
             for part in some:
                 self._last[part.lane] = part.last_sequence

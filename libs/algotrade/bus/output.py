@@ -175,13 +175,16 @@ def _content(value: bytes) -> tuple[Schema, int, memoryview]:
 
 
 def flush_together(bus: Bus, outputs: Sequence[RepeatingOutput], lease: Lease | None = None,
-                   promises: Mapping[str, int] | None = None) -> None:
-    """Flush ``outputs`` of one plane with one flush of the disk, in the order of cause and effect, then promise."""
+                   promises: Mapping[str, int] | None = None, *, soon: bool = False) -> None:
+    """Flush ``outputs`` of one plane with one flush of the disk, in the order of cause and effect, then promise.
+
+    ``soon``  nobody waits for these promises (``Bus.append_all``)
+    """
     unlogged = [(output, output.unlogged()) for output in outputs]
     some = [(output, messages) for output, messages in unlogged if messages]
     if some or promises:
         appended = bus.append_all([(output.topic, messages) for output, messages in some], lease=lease,
-                                  promises=promises)
+                                  promises=promises, soon=soon)
         for (output, _), positions in zip(some, appended, strict=True):
             output.appended_at(positions)
 

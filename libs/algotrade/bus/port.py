@@ -137,11 +137,12 @@ class Bus(Protocol):
 
     def append_all(self, appends: Sequence[tuple[str, Sequence[Outgoing]]], *, lease: Lease | None = None,
                    promises: Mapping[str, int] | None = None,
-                   holding: Mapping[str, int] | None = None) -> list[list[int]]:
+                   holding: Mapping[str, int] | None = None, soon: bool = False) -> list[list[int]]:
         """Append to several topics that one plane writes, flushed together; return the positions topic by topic.
 
         Then raise ``promises``, as ``promise`` does, and wake readers once for all of it. ``holding`` are promises that
-        hold already, whatever becomes of the append: a body that takes long to append tells them first. Bodies with
+        hold already, whatever becomes of the append: a body that takes long to append tells them first. ``soon`` is for
+        promises that nobody waits for: a body to which telling is dear may tell them with the next ones. Bodies with
         transactions (local, memory) append all or none; on Kafka a crash may leave a part. Raises as ``append``.
         """
         ...

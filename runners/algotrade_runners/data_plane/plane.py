@@ -78,6 +78,7 @@ class DataPlane:
         self._waits = 0
         self._full = 0
         self._has_readers = False
+        self._promised: dict[str, int] = {}
         self.done = False
         self.wait_s = WAIT_S
         self._shards = bus.shares(MARKET_QUOTES)
@@ -139,6 +140,8 @@ class DataPlane:
         if self.state.gate:
             self._gate.restore(self.state.gate)
         self.state.started_ns = 0
+        names = (handled_name(self.name), *(market_time(shard) for shard in self._shards))
+        self._promised = {name: self._bus.promised(name) for name in names}
 
     def _readers_ready(self) -> bool:
         names = [ready_name(ORDER_PLANE), *(
@@ -183,7 +186,7 @@ class DataPlane:
         try:
             if QUARANTINE_SHARD in self._shards:
                 self._writer.quarantine(verdict.quarantined, origin_time_ns=now_ns)
-            self._writer.publish(verdict.passed, through=through, origin_time_ns=now_ns)
+            self._writer.publish(verdict.passed, through=through, origin_time_ns=now_ns, promises=self._promises(due))
         except TopicFull:
             self._full += 1
             self.wait_s = WAIT_S
@@ -192,14 +195,18 @@ class DataPlane:
         self.state.read.add(due)
         self.state.published.add(verdict.passed)
         self.state.quarantined += len(verdict.quarantined)
-        promises = {handled_name(self.name): self.state.read.last_sequence,
-                    **{market_time(shard): self.state.read.last_time_ns for shard in self._shards}}
-        # What is not higher: this process goes back for a shard.
-        self._bus.append_all([], promises={
-            name: value for name, value in promises.items() if value > self._bus.promised(name)})
         if self.state.read.records - self._saved_at >= self._records_between:
             self._save()
         return True
+
+    def _promises(self, due: MarketBatch) -> dict[str, int]:
+        """Return what is to be promised of ``due``; what is not new is left out, as where it goes back for a shard."""
+        times_ns = [int(array["event_time_ns"][-1]) for array in due.arrays().values() if len(array)]
+        latest_ns = max((self.state.read.last_time_ns, *times_ns))
+        promises = {handled_name(self.name): last_sequence(due), **{market_time(n): latest_ns for n in self._shards}}
+        fresh = {name: value for name, value in promises.items() if value > self._promised.get(name, -1)}
+        self._promised |= fresh
+        return fresh
 
     def _save(self) -> None:
         self.state.gate = self._gate.state()

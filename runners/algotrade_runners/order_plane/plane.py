@@ -117,6 +117,7 @@ class OrderPlane:
         state.latency_counts = self._latency.counts
         self._waits = 0
         self._disarmed_because = ""
+        self._answered = False
         self.state = state
         self._restore(state)
         state.session_began_at = state.tally.records
@@ -283,6 +284,7 @@ class OrderPlane:
     def _report(self, report: ExecutionReport, *, is_again: bool = False) -> None:
         key = instrument_key(report.instrument)
         self._reports[self._bus.partition_for(REPORTS_TOPIC, key)].send(key, Schema.REPORT, report)
+        self._answered = True
         self.state.reports += 1
         if is_again:
             return
@@ -316,7 +318,10 @@ class OrderPlane:
                 **{(INTENTS_TOPIC, shard): position for shard, position in enumerate(self._intents.positions)}}
 
     def _publish(self, promises: Mapping[str, int]) -> None:
-        self._leadership.publish([self._journal, *self._reports], promises)
+        # Without orders no strategy has anything outstanding that it knows to be here: nobody waits for these promises.
+        soon = not self._broker.working_orders and not len(self._intents) and not self._answered
+        self._answered = False
+        self._leadership.publish([self._journal, *self._reports], promises, soon=soon)
 
     def _restore(self, state: OrderState) -> None:
         if state.manager is not None and state.gate is not None and state.broker is not None:

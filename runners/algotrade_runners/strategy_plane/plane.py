@@ -109,7 +109,9 @@ class StrategyPlane:
             waiting_at_ns = max(market_ns, self.state.tally.last_time_ns)
             if self._market.frontier < PROMISE_END:
                 self._market.consume(self._market.frontier)
-        self._leadership.publish([self._output], self._promises(waiting_at_ns))
+        # With no intent outstanding the order plane has nothing to do that waits for this promise.
+        self._leadership.publish([self._output], self._promises(waiting_at_ns),
+                                 soon=not self._outstanding and not self._market.ended)
         if self._leadership.leads:
             if self.state.tally.records - self._saved_at >= self._records_between:
                 self._save()

@@ -11,6 +11,9 @@ import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
+import msgspec
+
+from algotrade.bus.codec import Undecodable
 from algotrade.bus.kafka.access import KafkaAccess, KafkaAddress
 from algotrade.bus.kafka.client import LOOK_S_MAX, Administrator, Appender, Fetcher, Seats, Teller
 from algotrade.bus.kafka.cluster import shards_there
@@ -43,12 +46,15 @@ from algotrade.bus.rules import (
     size_bytes,
     topic_named,
 )
-from algotrade.bus.topics import DEAD_WRITER, SHARED_OUT, TOPICS, Topic, led_together, with_shards
-from algotrade.domain.clock import NANOSECONDS_PER_MILLISECOND, SystemClock
+from algotrade.bus.topics import DATA_PLANE, DEAD_WRITER, SHARED_OUT, TOPICS, Topic, led_together, with_shards
+from algotrade.domain.clock import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND, SystemClock
 from algotrade.telemetry.metrics import Samples
 
 TELL_AGAIN_NS = 250 * NANOSECONDS_PER_MILLISECOND
 """A waiting writer tells its promises again after this: one may have been lost, or come before its hearer."""
+
+SOON_NS = 20 * NANOSECONDS_PER_MILLISECOND
+"""So long a promise may wait for another one to be told with."""
 
 PROMISES_READ_BACK = 1_000
 """Records of the promises topic that a bus looks at when it is opened."""
@@ -80,8 +86,11 @@ class KafkaBus:
         self._check_topics()
         self._appender = Appender(address, access, self.meter.error)
         self._teller = Teller(address, access, self.meter.error)
-        self._fetcher = Fetcher(address, access, group_name(address, writer), self.meter.error)
-        self._tails = Tails(self._fetcher, self._floor, lambda: self._new_fetcher(tells_end=True))
+        # The data plane hears when its readers are ready, and who only looks is in no hurry either.
+        self._fetcher = Fetcher(address, access, group_name(address, writer), self.meter.error,
+                                at_leisure=writer in {None, DATA_PLANE})
+        self._tails = Tails(self._fetcher, self._floor, lambda: self._new_fetcher(tells_end=True),
+                            self._hear_beside)
         self._strangers = Strangers(self, writer, address.run)
         self._kept: dict[Lane, Kept] = {}
         self._own_ends: dict[Lane, int] = {}
@@ -94,6 +103,7 @@ class KafkaBus:
         self._promises = Promises(writer or "observer")
         self._watch = Watch(lambda: self._admin.answers(whole_name(address.run, PROMISES)), self._clock)
         self._told_ns = 0
+        self._untold = False
         self._closed = False
         self._hear_promises()
 
@@ -103,10 +113,10 @@ class KafkaBus:
 
     def append_all(self, appends: Sequence[tuple[str, Sequence[Outgoing]]], *, lease: Lease | None = None,
                    promises: Mapping[str, int] | None = None,
-                   holding: Mapping[str, int] | None = None) -> list[list[int]]:
+                   holding: Mapping[str, int] | None = None, soon: bool = False) -> list[list[int]]:
         """Append to several topics at once; a crash may leave any part of it. Then promise.
 
-        What holds already is told first: it then arrives with what is appended, and not a round trip later.
+        What holds already travels with what is appended: it arrives with it, and not a round trip later.
         """
         rows = []
         for topic, messages in appends:
@@ -120,15 +130,20 @@ class KafkaBus:
             for partition, some in indices.items():
                 self._make_room(row, partition, sum(size_bytes(messages[i]) for i in some))
         records = [record for row, messages, _ in rows for record in self._records(row, messages, lease)]
-        if holding:
+        if holding and not records:
             self._promise(holding)
+        elif holding and self._promises.raise_to(holding):
+            self._untold = True  # to who does not read these records
+            lane, first = records[0]
+            records[0] = lane, msgspec.structs.replace(first, told=self._promises.told(self._own_ends))
         offsets = self._send(records) if records else []
         for (lane, record), offset in zip(records, offsets, strict=True):
             self._note(lane, offset, record)
         if lease is not None and records:
             self._check_counts(lease, {lane: offset for (lane, _), offset in zip(records, offsets, strict=True)})
         if promises:
-            self._promise(promises)
+            # What holds went with the records, and a reader of those needs no promise to know of them.
+            self._promise(promises, soon=soon or bool(holding))
         given = iter(offsets)
         return [[next(given) for _ in messages] for _, messages, _ in rows]
 
@@ -150,9 +165,11 @@ class KafkaBus:
 
     def wait(self, timeout_s: float) -> None:
         """Sleep until something comes."""
-        now_ns = self._clock.monotonic_ns()
-        if self._promises.are_made and now_ns - self._told_ns > TELL_AGAIN_NS:
+        silent_ns = self._clock.monotonic_ns() - self._told_ns
+        if self._promises.are_made and silent_ns > (SOON_NS if self._untold else TELL_AGAIN_NS):
             self._tell()
+        if self._untold:
+            timeout_s = min(timeout_s, SOON_NS / NANOSECONDS_PER_SECOND)
         self._tails.drain(timeout_s)
         self._strangers.bury()
 
@@ -275,6 +292,8 @@ class KafkaBus:
         if self._closed:
             return
         self._closed = True
+        if self._untold:
+            self._tell()
         if self._seats is not None:
             self._seats.close()
         self._watch.close()
@@ -394,14 +413,27 @@ class KafkaBus:
     def _check_counts(self, lease: Lease, written: Mapping[Lane, int]) -> None:
         self._fences[lease.shard].read_back(lease, written)
 
-    def _promise(self, promises: Mapping[str, int]) -> None:
+    def _promise(self, promises: Mapping[str, int], *, soon: bool = False) -> None:
+        """Note promises, and tell them: at once, or ``soon`` with what else there will be to tell."""
         if self._promises.raise_to(promises):
+            self._untold = True
+        if self._untold and (not soon or self._clock.monotonic_ns() - self._told_ns > SOON_NS):
             self._tell()
 
     def _tell(self) -> None:
         self._told_ns = self._clock.monotonic_ns()
+        self._untold = False
         self._teller.tell(whole_name(self._address.run, PROMISES), (self._writer or "").encode(),
                           self._promises.told(self._own_ends))
+
+    def _hear(self, told: bytes) -> None:
+        for topic, partition, position in self._promises.take(told):
+            self._tails.knows_end((topic, partition), position)
+
+    def _hear_beside(self, told: bytes) -> None:
+        # A stranger's header: that the record itself is none of ours its reader will find.
+        with contextlib.suppress(Undecodable):
+            self._hear(told)
 
     def _hear_promises(self) -> None:
         """Follow the promises topic from a little before its end, and take in what is there."""
@@ -411,8 +443,7 @@ class KafkaBus:
         self._tails.follow_to(lane, end)
 
     def _take_told(self, record: Consumed) -> None:
-        for topic, partition, position in self._promises.take(record.value):
-            self._tails.knows_end((topic, partition), position)
+        self._hear(record.value)
 
 
 def _take_claim(log: LeaderLog, record: Consumed) -> None:

@@ -20,6 +20,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     epoch: int = 0
     is_marker: bool = False
     headers: tuple[tuple[str, bytes], ...] = ()
+    told: bytes = b""
+    """Promises that hold already and travel with it (``promises``)."""
 
 
 class Consumed(msgspec.Struct, frozen=True, gc=False):
@@ -38,6 +40,8 @@ class Consumed(msgspec.Struct, frozen=True, gc=False):
     is_marker: bool
     appended_ns: int = 0
     headers: tuple[tuple[str, bytes], ...] = ()
+    told: bytes = b""
+    """Promises that came with it."""
 
     @property
     def is_counted(self) -> bool:

@@ -41,11 +41,13 @@ class Standing(msgspec.Struct, frozen=True):
 class _Tail:
     """One partition: what came and was not taken, and up to where it was read."""
 
-    __slots__ = ("awaited_ns", "buffer", "bytes", "epoch", "is_lost", "is_paused", "position", "reached", "taken")
+    __slots__ = ("awaited_ns", "buffer", "bytes", "epoch", "fresh_from", "is_lost", "is_paused", "position", "reached",
+                 "taken")
 
-    def __init__(self, position: int, begin: int, epoch: int, awaited_ns: int) -> None:
+    def __init__(self, position: int, begin: int, epoch: int, awaited_ns: int, fresh_from: int) -> None:
         self.position = position
         """Records before it are looked at for their markers only."""
+        self.fresh_from = fresh_from
         self.reached = begin
         self.taken = position
         self.epoch = epoch
@@ -62,12 +64,15 @@ class Tails:
 
     ``floor``   tells (newest epoch before a position, offset to begin at), see ``epochs``
     ``prober``  makes a fetcher that tells ends
+    ``hear``    takes promises that came with a record. Not those that lay in the log before it was read here: a log may
+                have lost since what they speak of, and its writer is about to append that again
     ``voided``  records passed over because a newer epoch had begun
     """
 
     def __init__(self, fetcher: Fetcher, floor: Callable[[Lane, int], tuple[int, int]],
-                 prober: Callable[[], Fetcher]) -> None:
+                 prober: Callable[[], Fetcher], hear: Callable[[bytes], None] = lambda _told: None) -> None:
         self._fetcher = fetcher
+        self._hear = hear
         self._floor = floor
         self._prober = prober
         self._clock = SystemClock()
@@ -187,7 +192,7 @@ class Tails:
         self.knows_end(lane, high)
         epoch, begin = self._floor(lane, position)
         begin = min(position, max(low, begin))
-        tail = self._tails[lane] = _Tail(position, begin, epoch, self._clock.time_ns())
+        tail = self._tails[lane] = _Tail(position, begin, epoch, self._clock.time_ns(), high)
         self._fetcher.assign(lane, begin)
         return tail
 
@@ -204,6 +209,8 @@ class Tails:
             message = Message(record.offset, record.key, record.value, record.headers, record.appended_ns)
             tail.buffer.append(message)
             tail.bytes += _weight_bytes(message)
+            if record.told and record.offset >= tail.fresh_from:
+                self._hear(record.told)
             if tail.bytes > BUFFER_BYTES_MAX and not tail.is_paused:
                 self._fetcher.pause(lane)
                 tail.is_paused = True

@@ -9,6 +9,7 @@ from algotrade.bus.kafka.client.errors import FORBIDDEN, PASSING, OnError, asked
 from algotrade.bus.kafka.client.headers import consumed
 from algotrade.bus.kafka.client.settings import (
     CONSUME_MAX,
+    LEISURE_BYTES,
     LOOK_S_MAX,
     POLL_S,
     PREFETCH_KIB_MAX,
@@ -25,14 +26,16 @@ from algotrade.domain.clock import NANOSECONDS_PER_SECOND, SystemClock
 class Fetcher:
     """A consumer that reads the partitions it is told to from the offsets it is told to.
 
-    ``tells_end``  ``fetch`` yields an ``End`` whenever it has come to the end of a partition
+    ``tells_end``   ``fetch`` yields an ``End`` whenever it has come to the end of a partition
+    ``at_leisure``  what comes may come a little later, and more at once
     """
 
     def __init__(self, address: KafkaAddress, access: KafkaAccess, group: str,
-                 on_error: OnError | None = None, *, tells_end: bool = False) -> None:
+                 on_error: OnError | None = None, *, tells_end: bool = False, at_leisure: bool = False) -> None:
         self._consumer = client_of(Consumer, address, access, {
             "group.id": group, "enable.auto.commit": False, "enable.auto.offset.store": False,
-            "auto.offset.reset": "error", "fetch.wait.max.ms": 20, "fetch.error.backoff.ms": 20,
+            "auto.offset.reset": "error", "fetch.wait.max.ms": 20,
+            "fetch.min.bytes": LEISURE_BYTES if at_leisure else 1, "fetch.error.backoff.ms": 20,
             "fetch.queue.backoff.ms": 5, "queued.max.messages.kbytes": PREFETCH_KIB_MAX,
             "fetch.message.max.bytes": 1 << 20, "fetch.max.bytes": RECORD_BYTES_MAX,
             "receive.message.max.bytes": RECORD_BYTES_MAX + (1 << 20), "isolation.level": "read_uncommitted",

@@ -25,7 +25,7 @@ SETTLING = {
     KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError._TRANSPORT,  # noqa: SLF001
     KafkaError._WAIT_COORD, KafkaError.REQUEST_TIMED_OUT, KafkaError._TIMED_OUT, KafkaError._NOENT,  # noqa: SLF001
-    KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._DESTROY_BROKER,
+    KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._DESTROY_BROKER,  # noqa: SLF001
 }
 """Answers of a cluster that is about to be able to give a better one; a new leader learns late how far its log goes."""
 

@@ -9,7 +9,7 @@ from algotrade.bus.kafka.records import Consumed, Record
 from algotrade.domain.clock import NANOSECONDS_PER_MILLISECOND
 
 _NUMBER = struct.Struct(">q")
-_OURS = ("bytes", "epoch", "marker")
+_OURS = ("bytes", "epoch", "marker", "told")
 
 
 def headers_of(record: Record) -> list[tuple[str, str | bytes | None]]:
@@ -21,6 +21,8 @@ def headers_of(record: Record) -> list[tuple[str, str | bytes | None]]:
         headers.append(("epoch", _NUMBER.pack(record.epoch)))
     if record.is_marker:
         headers.append(("marker", b""))
+    if record.told:
+        headers.append(("told", record.told))
     return headers
 
 
@@ -32,7 +34,8 @@ def consumed(message: Message) -> Consumed:
     others = tuple((name, _bytes(value)) for name, value in pairs if name not in _OURS)
     return Consumed(message.offset() or 0, _bytes(message.key()), _bytes(message.value()),
                     _number(headers.get("bytes")), _number(headers.get("epoch")), "marker" in headers,
-                    max(0, message.timestamp()[1]) * NANOSECONDS_PER_MILLISECOND, others)
+                    max(0, message.timestamp()[1]) * NANOSECONDS_PER_MILLISECOND, others,
+                    _bytes(headers.get("told")))
 
 
 def _bytes(value: Any) -> bytes:
