@@ -108,9 +108,13 @@ class World:
             bus=bus, begin=lambda shards: begin(self.settings, bus, shards, feed), pace=Pace(None, SystemClock()),
             clock=SystemClock(), records_between=23)
 
+    def disturb(self, schedule: np.random.Generator) -> None:
+        """Let others do something on the bus between two steps; here nobody does."""
+
     def go(self, schedule: np.random.Generator, kill: float) -> None:
         """Step planes in random order; a plane that fails or is killed is built again."""
         for _ in range(STEPS_MAX):
+            self.disturb(schedule)
             name = str(schedule.choice([DATA_PLANE, STRATEGY_PLANE, ORDER_PLANE]))
             try:
                 plane = self.planes.get(name) or self.build(name)
@@ -135,6 +139,7 @@ class World:
         superseded = 0
         for _ in range(STEPS_MAX):
             self.clock.advance_to(self.clock.time_ns() + NANOSECONDS_PER_SECOND // 10)
+            self.disturb(schedule)
             name = str(schedule.choice(names))
             plane = name.split(maxsplit=1)[0]
             try:
@@ -162,6 +167,7 @@ class World:
         topics = {DATA_PLANE: MARKET_QUOTES, STRATEGY_PLANE: INTENTS_TOPIC}
         names = [ORDER_PLANE, *(f"{plane} {n}" for plane in topics for n in range(3))]
         for _ in range(STEPS_MAX):
+            self.disturb(schedule)
             name = str(schedule.choice(names))
             plane = name.split(maxsplit=1)[0]
             try:
