@@ -38,7 +38,8 @@ def ticks(folder: Path, instruments: int, quotes: int, per_second: int) -> Path:
     target = folder / "quotes.parquet"
     pq.write_table(pa.table({
         "ts_event": 1_381_154_400 * 10**9 + np.arange(quotes) * (10**9 // (per_second or 5_000)),
-        "symbol": pa.DictionaryArray.from_arrays(pa.array(number.astype(np.int32)), [f"S{i}" for i in range(instruments)]),
+        "symbol": pa.DictionaryArray.from_arrays(
+            pa.array(number.astype(np.int32)), [f"S{i}" for i in range(instruments)]),
         "bid": bid, "ask": np.round(bid + 0.01, 2), "bid_size": rng.integers(1, 20, quotes) * 100,
         "ask_size": rng.integers(1, 20, quotes) * 100,
     }), target)
