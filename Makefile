@@ -49,10 +49,11 @@ test-kafka: $(READY) ## the bus contract, the demo's fills, kills and take-overs
 torture-kafka: $(READY) ## the same with DRILLS kills per plane, 50 take-overs, brokers that fail, a million messages of lag (2 hours)
 	TEST_KAFKA=1 KAFKA_CHAOS=1 TAKEOVERS=$(DRILLS) TORTURE_DRILLS=$(DRILLS) $(BIN)/python -m pytest tests/kafka $(ARGS)
 
-bench: $(READY) ## measure, and print tables with medians beside what is asked (10 minutes, quiet machine)
+bench: $(READY) ## measure, and print tables with medians beside what is asked (15 minutes, quiet machine)
 	$(BIN)/python -m tests.benchmarks.micro
 	$(BIN)/python -m tests.benchmarks.replay
 	$(BIN)/python -m tests.benchmarks.kafka
+	$(BIN)/python -m tests.benchmarks.scaling
 
 package: $(READY) ## a PEX per plane (Pants) and the wheel, in dist/, built and tried out
 	rm -f dist/algotrade-*.whl
