@@ -25,7 +25,7 @@ def test_one_that_nobody_knows_expires_although_its_strategy_is_far_beyond_it():
     world = World()
     world.quote(9_999, 10_001)
     world.intent(new(7, 5))
-    assert world.manager.orders.seen(intent_id(3))
+    assert world.manager.orders.seen(new(3, 5))
 
     (report,), again = late(world, new(3, 5))
 

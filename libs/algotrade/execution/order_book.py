@@ -8,7 +8,7 @@ from collections import OrderedDict
 
 import msgspec
 
-from algotrade.domain import CancelOrder, ExecutionReport, IntentId, Order, ReplaceOrder
+from algotrade.domain import CancelOrder, ExecutionReport, IntentId, Order, OrderIntent, ReplaceOrder
 
 ENDED_KEPT = 256
 """Orders kept after their end: for late fills, and for answering an intent that comes again."""
@@ -33,7 +33,7 @@ class OrderBookState(msgspec.Struct, kw_only=True):
     turned_down: list[int]
     reports: list[ExecutionReport]
     requests: list[tuple[int, list[CancelOrder | ReplaceOrder]]]
-    seen: list[IntentId]
+    seen: list[tuple[int, IntentId]]
     last_id: int
     late: list[ExecutionReport] = []
     handled_requests: list[IntentId] = []
@@ -51,7 +51,7 @@ class OrderBook:
         self._requests: dict[int, list[CancelOrder | ReplaceOrder]] = {}
         self._late: OrderedDict[IntentId, ExecutionReport] = OrderedDict()
         self._handled_requests: OrderedDict[IntentId, None] = OrderedDict()
-        self._seen: dict[tuple[str, str], IntentId] = {}
+        self._seen: dict[tuple[str, str, int], IntentId] = {}
         self._last_id = 0
 
     def next_id(self) -> int:
@@ -64,14 +64,20 @@ class OrderBook:
         """Return the last order id given, 0 before the first: how many orders there were."""
         return self._last_id
 
-    def seen(self, intent_id: IntentId) -> bool:
-        """Tell whether this intent, or a later one of its strategy and run, has been handled."""
-        last = self._seen.get((intent_id.strategy, intent_id.run))
-        return last is not None and intent_id <= last
+    def seen(self, intent: OrderIntent) -> bool:
+        """Tell whether this intent, or a later one of its strategy, run and instrument, has been handled.
 
-    def saw(self, intent_id: IntentId) -> None:
-        """Mark the intent, and all before it, as handled."""
-        self._seen[intent_id.strategy, intent_id.run] = intent_id
+        Only those of one instrument come in the order of their ids: another shard's may take longer to the venue.
+        """
+        last = self._seen.get((intent.id.strategy, intent.id.run, intent.instrument))
+        return last is not None and intent.id <= last
+
+    def saw(self, intent: OrderIntent) -> None:
+        """Mark the intent, and all before it of its instrument, as handled."""
+        self._saw(intent.instrument, intent.id)
+
+    def _saw(self, instrument: int, intent_id: IntentId) -> None:
+        self._seen[intent_id.strategy, intent_id.run, instrument] = intent_id
 
     def get(self, order_id: int) -> Order | None:
         """Return the order, None where it is not kept."""
@@ -162,8 +168,8 @@ class OrderBook:
             orders=[self._orders[order_id] for order_id in (*ended, *running)], turned_down=list(self._turned_down),
             reports=list(self._reports.values()),
             requests=[(order_id, list(open_ones)) for order_id, open_ones in self._requests.items()],
-            seen=list(self._seen.values()), last_id=self._last_id, late=list(self._late.values()),
-            handled_requests=list(self._handled_requests),
+            seen=[(instrument, last) for (_, _, instrument), last in self._seen.items()], last_id=self._last_id,
+            late=list(self._late.values()), handled_requests=list(self._handled_requests),
         )
 
     def restore(self, state: OrderBookState) -> None:
@@ -177,8 +183,8 @@ class OrderBook:
                 self.keep(order)
         self._reports = {report.order_id: report for report in state.reports}
         self._requests = {order_id: list(open_ones) for order_id, open_ones in state.requests}
-        for intent_id in state.seen:
-            self.saw(intent_id)
+        for instrument, intent_id in state.seen:
+            self._saw(instrument, intent_id)
         for report in state.late:
             self.answered_late(report)
         for request_id in state.handled_requests:

@@ -93,13 +93,13 @@ class OrderManager:
         One that was seen before is answered with its order's last report, if that is still kept; an intent whose id is
         known with other content is a bug of its strategy, and an assertion here.
         """
-        if self.orders.seen(intent.id):
+        if self.orders.seen(intent):
             known = self.orders.by_intent(intent.id)
             if known is None:
                 return Handling()
             assert not isinstance(intent, NewOrder) or known.intent == intent, f"intent {intent.id} came back changed"
             return self._again(known)
-        self.orders.saw(intent.id)
+        self.orders.saw(intent)
         if isinstance(intent, NewOrder):
             return self._new(intent, now_ns)
         self.orders.handled_request(intent.id)
