@@ -10,13 +10,14 @@ import pytest
 
 from algotrade.bus import PROMISE_END, BusError, Faults, Outgoing, Schema, encode_value
 from algotrade.bus.codec import decode, replayed
-from algotrade.bus.market import instrument_key, market_lanes
+from algotrade.bus.market import instrument_key
 from algotrade.bus.memory import MemoryClient
 from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, STRATEGY_PLANE
 from algotrade.domain import ExecType, OrderStatus, SystemClock
 from algotrade.execution.order_manager import REPLAYED_LATE
 from algotrade.strategy import PythonRunner
 from algotrade_runners.order_plane.build import build_order_plane
+from algotrade_runners.replay_time import intents_time
 from tests.execution.world import cancel, new
 from tests.simulation.chaos import Chaos
 from tests.simulation.test_planes import STEPS_MAX, World
@@ -52,7 +53,7 @@ class Replays(World):
 
     def has_ended(self):
         bus = self.bus.client()
-        return any(bus.promised(lane.promise) == PROMISE_END for lane in market_lanes(bus))
+        return all(bus.promised(intents_time(shard)) == PROMISE_END for shard in range(self.shards))
 
     def replay_new(self, schedule):
         if self.late and schedule.random() < 0.3:
