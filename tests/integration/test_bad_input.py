@@ -212,3 +212,34 @@ def test_a_full_disk_loses_nothing_and_the_run_goes_on(tmp_path):
         assert algotrade(*words, "--resume", bus).returncode == 0
         assert (tmp_path / "o" / "fills.csv").read_bytes() == (tmp_path / "free" / "fills.csv").read_bytes()
         assert expected["fills"] > 0
+
+
+def test_standbys_and_shards_need_a_bus_between_hosts(quotes, tmp_path):
+    for option, why in (("--standbys", "whoever starts last leads"), ("--shards", "needs --bus kafka://HOST:PORT")):
+        told = refused("demo", "--data", quotes, "--out", tmp_path / "o", option, "2")
+        assert option in told
+        assert why in " ".join(told.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("value", ["ibkr", ""])
+def test_a_broker_that_is_none(quotes, tmp_path, value):
+    assert "allowed: sim" in refused("demo", "--data", quotes, "--out", tmp_path / "o", "--broker", value)
+
+
+@pytest.mark.parametrize(("url", "why"), [
+    ("", "allowed: tcp://HOST:PORT"), ("tcp://nowhere", "url is 'tcp://nowhere'"), ("tcp://h:0", "url is 'tcp://h:0'"),
+    ("http://127.0.0.1:80", "url is 'http://127.0.0.1:80'")])
+def test_an_address_where_no_broker_can_listen(quotes, tmp_path, url, why):
+    demo(tmp_path / "o", "--data", quotes)
+    told = refused("broker", "--config", tmp_path / "o" / "config.toml", code=EXIT_USAGE,
+                   env={**os.environ, "ALGOTRADE__BROKER__URL": url})
+    assert why in told
+
+
+def test_a_port_of_the_broker_that_is_taken(quotes, tmp_path):
+    demo(tmp_path / "o", "--data", quotes)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        told = refused("broker", "--config", tmp_path / "o" / "config.toml", code=EXIT_WORLD,
+                       env={**os.environ, "ALGOTRADE__BROKER__URL": url})
+    assert url in told

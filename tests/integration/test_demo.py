@@ -157,3 +157,19 @@ def test_a_run_that_ended_can_be_resumed_and_started_again(undisturbed, ticks, t
     assert (nothing_left["elapsed_s"], nothing_left["events_per_s"]) == (0, 0)
     again = demo(out, *ticks)
     assert (again["fills_sha256"], again["resumed"]) == (expected["fills_sha256"], False)
+
+
+def test_a_broker_in_a_process_of_its_own_gives_the_same_bytes_also_when_the_run_goes_on(undisturbed, ticks, tmp_path):
+    _, expected = undisturbed
+    out = tmp_path / "out"
+    run = Started(out, [*ticks, "--speed", "2000", "--broker", "process"])
+    run.wait_until_handled(ORDER_PLANE, 10_000)
+    run.planes()[ORDER_PLANE].kill()
+    code, output = run.end(timeout_s=10)
+    assert code == 5, output
+
+    done = algotrade(*words_that_resume(output), "--speed", "max")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((out / "summary.json").read_text())["fills_sha256"] == expected["fills_sha256"]
+    placed = [json.loads(line) for line in (out / "logs" / "broker.orders").open()]
+    assert len({row["order_id"] for row in placed if row["action"] == "place"}) == expected["orders"]

@@ -4,6 +4,7 @@ What it holds it holds in memory: it is here to be refused by, and to outlive or
 takes the account as its first client knows it.
 """
 
+import contextlib
 import socket
 import threading
 from collections import deque
@@ -69,7 +70,8 @@ class RemoteVenue:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for link in list(self._sessions.values()):
-            link.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):  # its client has just left
+                link.shutdown(socket.SHUT_RDWR)
 
     def _session(self, link: socket.socket) -> None:
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
