@@ -11,7 +11,9 @@ import pytest
 from algotrade.bus import (
     PROMISE_END,
     PROMISE_NONE,
+    Bus,
     BusError,
+    Lease,
     LogShortened,
     PositionGone,
     Superseded,
@@ -19,7 +21,7 @@ from algotrade.bus import (
     TopicUnknown,
 )
 from algotrade.telemetry import METRICS
-from tests.bus.worlds import SMALL, World, behind, message, seen, values
+from tests.bus.worlds import LOOKS_MAX, SMALL, World, behind, message, seen, values
 
 
 class BusContract:
@@ -370,3 +372,29 @@ class BusContract:
             bus.wait(0.01)
         bus.close()
         bus.close()
+
+    def test_who_stands_alone_has_the_lead_and_keeps_it(self, world: World):
+        bus = world.open("alpha")
+        lease = stood(bus, "orders")
+        assert bus.campaign("orders") == lease
+        bus.append("orders", [message("a")], lease=lease)
+
+        newer = world.open("alpha").lead("orders")
+        assert newer.epoch > lease.epoch
+        with pytest.raises(Superseded):
+            bus.append("orders", [message("b")], lease=lease)
+        assert values(world.open("beta"), "orders") == [b"a"]
+
+    def test_only_the_writer_stands_for_the_lead(self, world: World):
+        with pytest.raises(AssertionError):
+            world.open("beta").campaign("orders")
+
+
+def stood(bus: Bus, topic: str) -> Lease:
+    """Stand for the lead until it is there."""
+    for _ in range(LOOKS_MAX):
+        lease = bus.campaign(topic)
+        if lease is not None:
+            return lease
+        bus.wait(0.02)
+    raise AssertionError(f"nobody else stands, and nobody leads {topic}")
