@@ -16,7 +16,7 @@ from tests.integration.holes import EXIT_PLANE_DIED, HANDLED, assert_refused, ev
 from tests.integration.runs import Started
 from tests.torture.conftest import busy, ticks, undisturbed  # noqa: F401 -- fixtures
 from tests.torture.drills import RESULTS
-from tools.kafka.cluster import Cluster
+from tools.kafka.cluster import running
 
 RUNS = count(1)
 
@@ -67,14 +67,8 @@ def test_a_running_plane_whose_input_is_deleted_under_it_ends_and_says_so(ticks,
 
 @pytest.fixture
 def own_broker():
-    with tempfile.TemporaryDirectory(prefix="kafka-") as folder:
-        cluster = Cluster(Path(folder))
-        try:
-            cluster.start()
-            cluster.wait_ready()
-            yield cluster, Path(folder)
-        finally:
-            cluster.stop()
+    with tempfile.TemporaryDirectory(prefix="kafka-") as folder, running(folder=Path(folder)) as cluster:
+        yield cluster, Path(folder)
 
 
 def test_a_market_log_that_loses_its_tail_ends_the_run_and_is_published_again(

@@ -2,12 +2,10 @@
 
 import json
 import signal
-import tempfile
 import threading
 import urllib.error
 import urllib.request
 from itertools import count
-from pathlib import Path
 
 import psutil
 import pytest
@@ -17,7 +15,7 @@ from algotrade.bus.kafka.watch import UNREACHABLE_S
 from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, PLANES, STRATEGY_PLANE
 from tests.integration.runs import Started
 from tests.integration.ticks import write_quotes
-from tools.kafka.cluster import Cluster
+from tools.kafka.cluster import running
 
 RUNS = count(1)
 
@@ -80,14 +78,8 @@ READY_S_MAX = 60
 
 @pytest.fixture
 def own_broker():
-    with tempfile.TemporaryDirectory(prefix="kafka-") as folder:
-        cluster = Cluster(Path(folder))
-        try:
-            cluster.start()
-            cluster.wait_ready()
-            yield cluster
-        finally:
-            cluster.stop()
+    with running() as cluster:
+        yield cluster
 
 
 def readiness(port):

@@ -142,18 +142,7 @@ class World:
             self.disturb(schedule)
             name = str(schedule.choice(names))
             plane = name.split(maxsplit=1)[0]
-            try:
-                process = self.planes.get(name) or self.build(plane)
-                self.planes[name] = process
-                if not process.done:
-                    process.step()
-                elif plane in seats:
-                    close(process)
-            except Superseded:
-                superseded += 1
-                self.bury(name)
-            except BusError:
-                self.bury(name)
+            superseded += self.step(name, leaves=plane in seats)
             if schedule.random() < kill:
                 self.bury(name)
             if plane in seats and schedule.random() < freeze:
@@ -170,16 +159,7 @@ class World:
             self.disturb(schedule)
             name = str(schedule.choice(names))
             plane = name.split(maxsplit=1)[0]
-            try:
-                process = self.planes.get(name) or self.build(plane)
-                self.planes[name] = process
-                if not process.done:
-                    process.step()
-                elif plane in topics:
-                    process.stop()
-                    self.bury(name)
-            except BusError:
-                self.bury(name)
+            self.step(name, leaves=plane in topics)
             if schedule.random() < kill:
                 self.bury(name)
             if plane in topics and schedule.random() < move:
@@ -187,6 +167,26 @@ class World:
             if name == ORDER_PLANE and name in self.planes and self.planes[name].done:
                 return
         raise AssertionError("the planes wait in a ring")
+
+    def step(self, name: str, *, leaves: bool) -> bool:
+        """Let a process do one step, built anew where it is gone; tell whether it found that another leads.
+
+        ``leaves``  it gives back what it holds once it is done
+        """
+        try:
+            process = self.planes.get(name) or self.build(name.split(maxsplit=1)[0])
+            self.planes[name] = process
+            if not process.done:
+                process.step()
+            elif leaves:
+                process.stop()
+                close(process)
+        except Superseded:
+            self.bury(name)
+            return True
+        except BusError:
+            self.bury(name)
+        return False
 
     def bury(self, name: str) -> None:
         """A process is gone, and the group knows."""

@@ -188,7 +188,7 @@ class OrderPlane:
     def ready(self) -> Mapping[str, bool]:
         """Return whether this plane and what it depends on are there."""
         # A standby has no session with a broker, and needs none before its turn has come.
-        return {"bus": True, "broker": self._leadership.leads or not self._leadership.epoch}
+        return {"broker": self._leadership.leads or not self._leadership.epoch}
 
     def _may_save(self) -> bool:
         return self._leadership.leads and self._broker.settled

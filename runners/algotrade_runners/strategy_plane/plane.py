@@ -144,7 +144,7 @@ class StrategyPlane:
 
     def ready(self) -> Mapping[str, bool]:
         """Return whether this plane and what it depends on are there."""
-        return {"strategy": True, "bus": True}
+        return {"strategy": True}
 
     def _begin_to_lead(self) -> None:
         get_log().info("leads", epoch=self._leadership.epoch, records=self.state.tally.records)
