@@ -313,3 +313,31 @@ def test_every_topic_is_made_safe_where_there_are_brokers_for_it():
     assert {t.config["unclean.leader.election.enable"] for t in topics.values()} == {"false"}
     assert topics["live.orders.intents"].config["retention.bytes"] == "-1"
     assert int(topics["live.orders.intents.dead"].config["retention.bytes"]) == 64 << 20
+
+
+def test_a_followed_topic_goes_on_behind_what_retention_has_dropped():
+    class Dropped(Fetched):
+        def fetch(self, timeout_s):
+            if self.at < 5:
+                yield LANE, None
+            else:
+                yield from super().fetch(timeout_s)
+
+        def bounds(self, lane):
+            return 5, len(self.records)
+
+    told = []
+    tails = Tails(Dropped([Consumed(i, b"", b"", 0, 0, False) for i in range(8)]), lambda *_: (0, 0), lambda: None)
+    tails.follow(LANE, 2, lambda record: told.append(record.offset))
+    tails.follow_to(LANE, 8)
+    assert told == [5, 6, 7]
+
+
+def test_the_newest_claim_counts_whether_finished_or_not():
+    log = LeaderLog()
+    assert log.newest_claim == 0
+    log.take(3, b"")
+    assert log.newest_claim == 4
+    log.take(4, installed(4, {LANE: 7}))
+    log.take(9, b"")
+    assert log.newest_claim == 10

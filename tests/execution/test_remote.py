@@ -182,3 +182,17 @@ def test_fills_are_those_of_the_broker_inside_the_order_plane(clients):
         events[where] = told + show(broker, quotes(range(10, 30)))
     assert events["inside"] == events["outside"]
     assert sum(event.quantity for event in events["inside"]) == Decimal(3_000)
+
+
+def test_a_client_that_dies_before_it_is_welcome_leaves_its_id_free(clients, venue, monkeypatch):
+    def broken(_link, _message):
+        raise BrokenPipeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("algotrade.execution.remote.venue.send", broken)
+        assert not clients().arm()
+
+    again = clients()
+    while not again.arm():
+        assert "in use" not in again.disarmed_because
+        again._clock.advance_to(again._clock.time_ns() + SECOND)

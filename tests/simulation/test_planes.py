@@ -12,6 +12,7 @@ from algotrade.bus import (
     MemoryBus,
     Schema,
     Superseded,
+    TopicFull,
     TopicReader,
     values_of,
 )
@@ -313,3 +314,27 @@ def test_the_market_is_busy_enough_to_prove_something():
     kinds = {(r.exec_type.name, r.status.name) for r in reports}
     assert len(reports) > 2_000
     assert {"NEW", "TRADE", "CANCELED", "REPLACED", "REJECTED", "EXPIRED", "CANCEL_REJECTED"} == {k for k, _ in kinds}
+
+
+def test_what_a_full_topic_kept_back_is_promised_when_it_has_gone():
+    world = World(1, None)
+    world.go(np.random.default_rng(1), kill=0.0)
+    whole = {name: history[-1][1] for name, history in world.bus.promises.items() if name.startswith("market.time")}
+
+    again = World(1, None)
+    for name in (STRATEGY_PLANE, ORDER_PLANE):
+        again.planes[name] = again.build(name)
+    plane = again.planes[DATA_PLANE] = again.build(DATA_PLANE)
+    publish, turned_down = plane._writer.publish, []
+
+    def full_at_first(batch, **options):
+        if not any(batch is one for one in turned_down):
+            turned_down.append(batch)
+            raise TopicFull("full")
+        publish(batch, **options)
+
+    plane._writer.publish = full_at_first
+    again.go(np.random.default_rng(1), kill=0.0)
+    assert turned_down
+    assert {name: again.bus.promises[name][-1][1] for name in whole} == whole
+    assert again.reports() == world.reports()

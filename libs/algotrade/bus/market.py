@@ -96,6 +96,7 @@ class MarketWriter:
         self._last_quarantined = last_sequence(bus, MARKET_QUARANTINE, 0)
         self._partitions = {kind: _PartitionTable(bus, topic) for kind, topic in MARKET_TOPICS.items()}
         self._promised = PROMISE_NONE
+        self._is_alone = bus.partitions(MARKET_QUOTES) == 1
         # What was promised of these lanes before, by whoever had them: that holds, and is not said again.
         self._promised_before = {lane: bus.promised(lane.promise) for lane in self._last}
         self.repeated = 0
@@ -136,7 +137,10 @@ class MarketWriter:
             after = {name: value for name, value in lanes.items() if name in busy} | (dict(promises) if is_last else {})
             positions = self._bus.append_all(
                 list(by_topic.items()), promises=after,
-                holding={name: value for name, value in lanes.items() if name not in busy})
+                holding={name: value for name, value in lanes.items() if name not in busy},
+                # A record tells by itself how far its partition has come, and the next batch tells the rest. Of other
+                # shards nobody knows, until they say so.
+                soon=self._is_alone)
             given = {topic: iter(places) for topic, places in zip(by_topic, positions, strict=True)}
             for part in some:
                 self._last[part.lane] = part.last_sequence

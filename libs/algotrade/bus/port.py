@@ -141,7 +141,7 @@ class Bus(Protocol):
         """Append to several topics that one plane writes, flushed together; return the positions topic by topic.
 
         Then raise ``promises``, as ``promise`` does, and wake readers once for all of it. ``holding`` are promises that
-        hold already, whatever becomes of the append: a body that takes long to append tells them first. ``soon`` is for
+        hold already, whatever becomes of the append: a body that takes long to append sends them along. ``soon`` is for
         promises that nobody waits for: a body to which telling is dear may tell them with the next ones. Bodies with
         transactions (local, memory) append all or none; on Kafka a crash may leave a part. Raises as ``append``.
         """

@@ -8,13 +8,16 @@ is committed for retention are therefore always the positions of the older of th
 import hashlib
 import itertools
 from collections.abc import Mapping
+from typing import TypeVar
 
 import msgspec
 
 from algotrade.bus.codec import Schema, encode_value, values_of
-from algotrade.bus.port import Bus, Lease, Outgoing, PositionGone
+from algotrade.bus.port import Bus, BusError, Lease, Outgoing, PositionGone
 from algotrade.bus.reader import Received, TopicReader
 from algotrade.bus.rules import WHAT_TO_DO
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 CHUNK_BYTES_MAX = 512 << 10
 SNAPSHOTS_KEPT = 2
@@ -73,6 +76,16 @@ class Snapshots:
         body = kept[-1].body
         self._kept = [_without_body(found) for found in kept]
         return body
+
+    def restored(self, of: type[S]) -> S | None:
+        """Return what ``load`` returns as the state that it is; raises ``BusError`` for one of another version."""
+        body = self.load()
+        try:
+            return None if body is None else msgspec.msgpack.decode(body, type=of)
+        except msgspec.DecodeError as error:
+            raise BusError(
+                f"the newest snapshot of the {self._group} ({self._topic}) was written by another version of this "
+                f"program ({error}); allowed: to end the run with that version, or begin a new one") from error
 
     def forget(self) -> None:
         """Look in the log again before the next ``save``: another process may have written there since ``load``."""

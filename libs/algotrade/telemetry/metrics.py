@@ -29,7 +29,8 @@ LATENCY_BOUNDS_SECONDS = tuple(50e-6 * 2 ** (i / 2) for i in range(36))
 METRICS: dict[str, Metric] = {m.name: m for m in (
     Metric("algotrade_records_read_total", "counter", "records", "Market records read from the feed, by kind",
            ("kind",)),
-    Metric("algotrade_records_published_total", "counter", "records", "Market records put on the bus, by kind",
+    Metric("algotrade_records_published_total", "counter", "records",
+           "Market records that passed the gate, by kind; each data plane counts the whole feed",
            ("kind",)),
     Metric("algotrade_records_quarantined_total", "counter", "records", "Market records kept from strategies"),
     Metric("algotrade_quality_flags_total", "counter", "records", "Quality verdicts, by record kind and flag",

@@ -90,10 +90,10 @@ def _reports(bus: Bus, shard: int) -> Iterator[ExecutionReport]:
 def _states(bus: Bus, plane: str, kind: type[S]) -> list[S]:
     """Return the newest snapshot of each shard of ``plane``."""
     topic = f"snapshots.{plane}"
-    bodies = [Snapshots(bus, topic, plane, shard).load() for shard in range(bus.partitions(topic))]
-    if None in bodies:
+    states = [Snapshots(bus, topic, plane, shard).restored(kind) for shard in range(bus.partitions(topic))]
+    if None in states:
         raise BusError(f"the {plane} left no snapshot: it never stopped in order")
-    return [msgspec.msgpack.decode(body, type=kind) for body in bodies if body is not None]
+    return [state for state in states if state is not None]
 
 
 def _missing(one: Tally, other: Tally) -> int:

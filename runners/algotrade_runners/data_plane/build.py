@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
 from algotrade.bus import Bus, LogShortened, MarketWriter, Snapshots
 from algotrade.bus.topics import DATA_PLANE
 from algotrade.domain import Clock
@@ -38,8 +36,7 @@ def begin(settings: Settings, bus: Bus, shards: frozenset[int],
     its beginning: what the logs have stays, what they lost is published again.
     """
     snapshots = tuple(Snapshots(bus, SNAPSHOTS_TOPIC, DATA_PLANE, shard) for shard in sorted(shards))
-    bodies = [one.load() for one in snapshots]
-    states = [DataState() if body is None else msgspec.msgpack.decode(body, type=DataState) for body in bodies]
+    states = [one.restored(DataState) or DataState() for one in snapshots]
     state = min(states, key=lambda state: state.read.last_sequence, default=DataState())
     try:
         writer = MarketWriter(bus, shards=shards, ends=[end for one in states for end in one.ends])

@@ -186,11 +186,13 @@ class DataPlane:
         try:
             if QUARANTINE_SHARD in self._shards:
                 self._writer.quarantine(verdict.quarantined, origin_time_ns=now_ns)
-            self._writer.publish(verdict.passed, through=through, origin_time_ns=now_ns, promises=self._promises(due))
+            promises = self._promises(due)
+            self._writer.publish(verdict.passed, through=through, origin_time_ns=now_ns, promises=promises)
         except TopicFull:
             self._full += 1
             self.wait_s = WAIT_S
             return False
+        self._promised |= promises
         self._published_ns = self._clock.monotonic_ns()
         self.state.read.add(due)
         self.state.published.add(verdict.passed)
@@ -204,9 +206,7 @@ class DataPlane:
         times_ns = [int(array["event_time_ns"][-1]) for array in due.arrays().values() if len(array)]
         latest_ns = max((self.state.read.last_time_ns, *times_ns))
         promises = {handled_name(self.name): last_sequence(due), **{market_time(n): latest_ns for n in self._shards}}
-        fresh = {name: value for name, value in promises.items() if value > self._promised.get(name, -1)}
-        self._promised |= fresh
-        return fresh
+        return {name: value for name, value in promises.items() if value > self._promised.get(name, -1)}
 
     def _save(self) -> None:
         self.state.gate = self._gate.state()

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from algotrade.bus import Bus, Leadership, MarketReader, RepeatingOutput, Schema, Snapshots, TopicReader, values_of
 from algotrade.bus.topics import ORDER_PLANE
 from algotrade.domain import Clock, ExecutionReport, OrderIntent, Records
@@ -36,9 +34,8 @@ def build_order_plane(settings: Settings, bus: Bus, clock: Clock) -> OrderPlane:
     leadership = Leadership(bus, JOURNAL_TOPIC, may_act=broker.arm)
     leadership.claim()
     snapshots = Snapshots(bus, SNAPSHOTS_TOPIC, ORDER_PLANE)
-    body = snapshots.load()
+    state = snapshots.restored(OrderState) or OrderState()
     snapshots.check_inputs()
-    state = OrderState() if body is None else msgspec.msgpack.decode(body, type=OrderState)
     of_intents: Any = OrderIntent  # a union of tagged structs: msgspec takes it, type checkers call it no type
     return OrderPlane(
         bus=bus, leadership=leadership, snapshots=snapshots, gate=gate, broker=broker, clock=clock, state=state,

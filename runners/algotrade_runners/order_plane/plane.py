@@ -202,6 +202,9 @@ class OrderPlane:
     def _begin_to_lead(self) -> None:
         get_log().info("leads", epoch=self._leadership.epoch, records=self.state.tally.records)
         self._snapshots.forget()
+        if self._broker.acts_outside:
+            # Soon: who comes next must not be further behind than the broker remembers.
+            self._saved_at = -self._records_between
         for output in (self._journal, *self._reports):
             output.look_again()
         self._bus.promise(ready_name(self.name), 1)

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import msgspec
-
 from algotrade.bus import Bus, Leadership, MarketReader, RepeatingOutput, Schema, Snapshots, TopicReader, values_of
 from algotrade.bus.topics import STRATEGY_PLANE
 from algotrade.domain import ExecutionReport, OrderIntent
@@ -31,10 +29,9 @@ def build_strategy_plane(settings: Settings, bus: Bus, strategy: Runnable | None
     leadership = Leadership(bus, INTENTS_TOPIC, shard=shard)
     leadership.claim()
     snapshots = Snapshots(bus, SNAPSHOTS_TOPIC, STRATEGY_PLANE, shard)
-    body = snapshots.load()
+    state = snapshots.restored(StrategyState) or StrategyState()
     snapshots.check_inputs()
     of_intents: Any = OrderIntent  # a union of tagged structs: msgspec takes it, type checkers call it no type
-    state = StrategyState() if body is None else msgspec.msgpack.decode(body, type=StrategyState)
     return StrategyPlane(
         bus=bus, leadership=leadership, snapshots=snapshots, strategy=strategy, state=state,
         market=MarketReader(bus, group=STRATEGY_PLANE, cursor=state.cursor, shards=(shard,)),

@@ -27,7 +27,14 @@ from algotrade.telemetry import get_log
 from algotrade.telemetry.metrics import Samples
 from algotrade_runners.host import WAIT_S
 from algotrade_runners.positions import Told
-from algotrade_runners.replay_time import REPORTS_TIME, handled_name, intents_time, market_time, ready_name
+from algotrade_runners.replay_time import (
+    INTENTS_TOPIC,
+    REPORTS_TIME,
+    handled_name,
+    intents_time,
+    market_time,
+    ready_name,
+)
 from algotrade_runners.strategy_plane.stretches import stretches
 from algotrade_runners.tally import Tally, by_reason, last_sequence, up_to
 
@@ -75,6 +82,7 @@ class StrategyPlane:
         self._report_latency_ns = report_latency_ns
         self._records_between = records_between
         self._shard = shard
+        self._is_alone = bus.partitions(INTENTS_TOPIC) == 1
         self._pending: deque[_Due] = deque()
         self._late: list[Received[ExecutionReport]] = []
         self._known_ns = PROMISE_END
@@ -109,9 +117,10 @@ class StrategyPlane:
             waiting_at_ns = max(market_ns, self.state.tally.last_time_ns)
             if self._market.frontier < PROMISE_END:
                 self._market.consume(self._market.frontier)
-        # With no intent outstanding the order plane has nothing to do that waits for this promise.
-        self._leadership.publish([self._output], self._promises(waiting_at_ns),
-                                 soon=not self._outstanding and not self._market.ended)
+        # With no intent outstanding the order plane has nothing to do that waits for this promise, unless there are
+        # other shards: it takes no intent before all have promised that none comes before it.
+        soon = self._is_alone and not self._outstanding and not self._market.ended
+        self._leadership.publish([self._output], self._promises(waiting_at_ns), soon=soon)
         if self._leadership.leads:
             if self.state.tally.records - self._saved_at >= self._records_between:
                 self._save()

@@ -57,7 +57,10 @@ class StrategyShards:
         for shard in before - held:
             self._stop(shard)
         for shard in held - before:
-            self._planes[shard] = self._build(shard)
+            try:
+                self._planes[shard] = self._build(shard)
+            except Superseded as error:
+                get_log().warning("shard_superseded", shard=shard, error=str(error))
         get_log().info("shards", held=sorted(held), gained=sorted(held - before), lost=sorted(before - held))
 
     def _step(self, shard: int) -> bool:

@@ -8,7 +8,7 @@ respects readers (``retention``), leases (``epochs``), promises (``promises``).
 """
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -20,6 +20,7 @@ from algotrade.bus.kafka.cluster import shards_there
 from algotrade.bus.kafka.counts import counted
 from algotrade.bus.kafka.epochs import LeaderLog, installed
 from algotrade.bus.kafka.fence import Fence
+from algotrade.bus.kafka.membership import Membership
 from algotrade.bus.kafka.meter import Meter
 from algotrade.bus.kafka.names import (
     PROMISES,
@@ -34,7 +35,7 @@ from algotrade.bus.kafka.retention import Kept
 from algotrade.bus.kafka.strangers import Strangers
 from algotrade.bus.kafka.tail import Tails
 from algotrade.bus.kafka.watch import UNREACHABLE_S, Watch
-from algotrade.bus.port import BusError, BusUnreachable, Lease, Message, Outgoing, TopicUnknown
+from algotrade.bus.port import BusError, BusUnreachable, Lease, Message, Outgoing, Superseded, TopicUnknown
 from algotrade.bus.rules import (
     by_partition,
     check_partition,
@@ -96,7 +97,7 @@ class KafkaBus:
         self._own_ends: dict[Lane, int] = {}
         self._leader_logs: dict[Lane, LeaderLog] = {}
         self._fences: dict[int, Fence] = {}
-        self._seats: Seats | None = None
+        self._members: Membership | None = None
         self._leases: dict[int, tuple[int, Lease]] = {}
         """By shard, with how often its seat had been given to this process then."""
         self._commits: dict[tuple[str, int], int] = {}
@@ -142,8 +143,7 @@ class KafkaBus:
         if lease is not None and records:
             self._check_counts(lease, {lane: offset for (lane, _), offset in zip(records, offsets, strict=True)})
         if promises:
-            # What holds went with the records, and a reader of those needs no promise to know of them.
-            self._promise(promises, soon=soon or bool(holding))
+            self._promise(promises, soon=soon)
         given = iter(offsets)
         return [[next(given) for _ in messages] for _, messages, _ in rows]
 
@@ -235,6 +235,11 @@ class KafkaBus:
             self._note(lane, at, record)
             stand[lane] = at
         self._appender.append([(claims, Record(b"", installed(epoch, stand), 0))])
+        # Our markers may have been so long on their way that a newer leader's stand before them, where the fence does
+        # not look. Whoever claims after this has them behind ours, where it does.
+        newest = self._leader_log(row.writer, shard).newest_claim
+        if newest > epoch:
+            raise Superseded(f"epoch {epoch} of {topic} is over before it began; epoch {newest} leads")
         if shard in self._fences:
             self._fences[shard].close()
         self._fences[shard] = Fence(self._new_fetcher(), stand)
@@ -243,13 +248,16 @@ class KafkaBus:
 
     def campaign(self, topic: str, shard: int = 0) -> Lease | None:
         """Take the lead once the group of this plane's processes gives it to this one."""
-        seats = self._joined(topic)
-        held = seats.look()
+        now = self._joined(topic).given(shard)
         given, lease = self._leases.get(shard, (0, None))
-        if held.get(shard, given) > given:
+        if now > given:
             # Also where this process had it before: who had it meanwhile has led.
-            lease = self.lead(topic, shard)
-            self._leases[shard] = held[shard], lease
+            try:
+                lease = self.lead(topic, shard)
+            except Superseded:
+                self._joined(topic).supersede(shard, now)
+                raise
+            self._leases[shard] = now, lease
         elif lease is not None:
             # The log says who leads, not the group: a seat may move before anybody has taken the lead.
             self._check_lease(lease)
@@ -258,19 +266,35 @@ class KafkaBus:
     def shares(self, topic: str) -> frozenset[int]:
         """Return the shards that the group of this plane's processes gives to this one; the first answer is awaited."""
         assert topic_named(self._table, topic).sharded, f"{topic} is not sharded"
-        seats = self._joined(topic)
-        seats.wait_dealt()
-        return frozenset(seats.look())
+        shares = self._joined(topic).look()
+        for shard in shares.gained:
+            for lane in self._lanes_of(shard):
+                self._kept.pop(lane, None)  # another may have written there
+        for shard in shares.left:
+            self._leave(shard)
+        return shares.held
 
-    def _joined(self, topic: str) -> Seats:
-        """Return this process's seats in the group of its plane, to which it belongs from the first question on."""
+    def _lanes_of(self, shard: int) -> list[Lane]:
+        return [self._lanes[row.name, shard] for row in self._table.values() if row.sharded]
+
+    def _leave(self, shard: int) -> None:
+        """Stop reading what belongs to a shard that another process has now."""
+        for lane in self._lanes_of(shard):
+            self._tails.drop(lane)
+        self._leases.pop(shard, None)
+        fence = self._fences.pop(shard, None)
+        if fence is not None:
+            fence.close()
+
+    def _joined(self, topic: str) -> Membership:
+        """Return this process's place in the group of its plane, to which it belongs from the first question on."""
         row = topic_named(self._table, topic)
         check_writer(row, self._writer)
-        if self._seats is None:
-            self._seats = Seats(self._address, self._access, *candidates(self._address.run, row.writer),
-                                self.meter.error)
-        self.meter.rebalances = self._seats.rebalances
-        return self._seats
+        if self._members is None:
+            self._members = Membership(Seats(
+                self._address, self._access, *candidates(self._address.run, row.writer), self.meter.error))
+        self.meter.rebalances = self._members.rebalances
+        return self._members
 
     def topics(self) -> Iterable[str]:
         """Return the topics' names."""
@@ -294,8 +318,8 @@ class KafkaBus:
         self._closed = True
         if self._untold:
             self._tell()
-        if self._seats is not None:
-            self._seats.close()
+        if self._members is not None:
+            self._members.close()
         self._watch.close()
         self._teller.close()
         self._appender.close()
@@ -357,8 +381,8 @@ class KafkaBus:
         self._own_ends[lane] = offset + 1
         kept = self._kept.get(lane)
         if kept is not None:
-            # Another process of this name may have written meanwhile: then this is not the record that was expected
-            # here, and the count is right again at the next start.
+            # A stranger may have written meanwhile: then this is not the record that was expected here, and the count
+            # is right again at the next start.
             kept.appended(offset, max(0, record.bytes_through - kept.through))
 
     def _make_room(self, row: Topic, partition: int, size: int) -> None:
@@ -408,10 +432,22 @@ class KafkaBus:
 
     def _check_lease(self, lease: Lease) -> None:
         assert lease.shard in self._fences, f"{lease} was not taken here"
-        self._fences[lease.shard].look(lease)
+        with self._superseded(lease):
+            self._fences[lease.shard].look(lease)
 
     def _check_counts(self, lease: Lease, written: Mapping[Lane, int]) -> None:
-        self._fences[lease.shard].read_back(lease, written)
+        with self._superseded(lease):
+            self._fences[lease.shard].read_back(lease, written)
+
+    @contextlib.contextmanager
+    def _superseded(self, lease: Lease) -> Iterator[None]:
+        """Remember that a shard is another's, when the block finds out: the group may tell later."""
+        try:
+            yield
+        except Superseded:
+            if self._members is not None:
+                self._members.supersede(lease.shard, self._leases.get(lease.shard, (0, lease))[0])
+            raise
 
     def _promise(self, promises: Mapping[str, int], *, soon: bool = False) -> None:
         """Note promises, and tell them: at once, or ``soon`` with what else there will be to tell."""

@@ -45,6 +45,11 @@ class LeaderLog:
         self._unfinished.discard(record.epoch)
         self._installed[record.epoch] = {(topic, partition): at for topic, partition, at in record.markers}
 
+    @property
+    def newest_claim(self) -> int:
+        """Return the highest epoch that anybody has claimed, 0 for none."""
+        return max(self._unfinished | self._installed.keys(), default=0)
+
     def floor(self, lane: Lane, position: int) -> tuple[int, int]:
         """Return the newest epoch with its marker in ``lane`` before ``position`` (0: none), and where to begin.
 

@@ -48,6 +48,7 @@ class _Tail:
         self.position = position
         """Records before it are looked at for their markers only."""
         self.fresh_from = fresh_from
+        """Of records before it the promises that came with them are not heard, see ``Tails``."""
         self.reached = begin
         self.taken = position
         self.epoch = epoch
@@ -150,19 +151,35 @@ class Tails:
 
     def drain(self, timeout_s: float) -> bool:
         """Take in what has come, after waiting for the first of it; tell whether there was any."""
-        came = False
+        came, gone = False, []
         for lane, record in self._fetcher.fetch(timeout_s):
             came = True
-            take = self._takers.get(lane)
-            if isinstance(record, Consumed):
-                if take is None:
-                    self._came(lane, self._tails[lane], record)
-                else:
+            take, tail = self._takers.get(lane), self._tails.get(lane)
+            if take is not None:
+                if isinstance(record, Consumed):
                     self._followed_to[lane] = record.offset + 1
                     take(record)
-            elif record is None and take is None:
-                self._tails[lane].is_lost = True
+                elif record is None:
+                    gone.append(lane)
+            elif tail is not None:  # else it was dropped, and this was on its way
+                if isinstance(record, Consumed):
+                    self._came(lane, tail, record)
+                elif record is None:
+                    tail.is_lost = True
+        for lane in gone:
+            self._follow_again(lane)
         return came
+
+    def _follow_again(self, lane: Lane) -> None:
+        """Go on with a followed lane behind what retention has dropped: only the newest of its records matter."""
+        low, _ = self._fetcher.bounds(lane)
+        self._followed_to[lane] = max(low, self._followed_to[lane])
+        self._fetcher.assign(lane, self._followed_to[lane])
+
+    def drop(self, lane: Lane) -> None:
+        """Read no more of ``lane``; what was fetched of it is forgotten."""
+        if self._tails.pop(lane, None) is not None:
+            self._fetcher.unassign(lane)
 
     def _wait_for(self, name: str, lane: Lane, position: int, end: int) -> _Tail:
         """Return the lane's tail once something of it came, or all up to ``end`` was passed over."""

@@ -159,8 +159,13 @@ class RemoteBroker:
     def _begin(self, link: socket.socket) -> None:
         link.settimeout(ANSWER_S_MAX)
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        answer = _ask(link, Hello(client_id=self._client_id, commands=self._commands, sequence=self._sequence,
-                                  state=self._inner.state()))
+        try:
+            answer = _ask(link, Hello(client_id=self._client_id, commands=self._commands, sequence=self._sequence,
+                                      state=self._inner.state()))
+        except BrokerError as error:
+            link.close()
+            self.disarmed_because = str(error)
+            return
         if isinstance(answer, Refused):
             link.close()
             if answer.code != CLIENT_ID_IN_USE:

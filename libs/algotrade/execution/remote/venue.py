@@ -75,16 +75,18 @@ class RemoteVenue:
 
     def _session(self, link: socket.socket) -> None:
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _notice_lost_hosts(link)
         client_id: int | None = None
         try:
             hello = receive_request(link)
             if not isinstance(hello, Hello):
                 return
             welcome = self._open(hello, link)
+            if isinstance(welcome, Welcome):
+                client_id = hello.client_id  # from here on it is given back, whatever happens
             send(link, welcome)
-            if isinstance(welcome, Refused):
+            if client_id is None:
                 return
-            client_id = hello.client_id
             while (request := receive_request(link)) is not None:
                 with self._lock:
                     answer = self._handle(client_id, request)
@@ -152,3 +154,11 @@ class RemoteVenue:
 
     def _answer(self, events: list[BrokerEvent]) -> Answer:
         return Answer(events=events, working_orders=self._broker.working_orders)
+
+
+def _notice_lost_hosts(link: socket.socket) -> None:
+    """Let the kernel end a session whose host is gone without a word; a process that is only frozen keeps it."""
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):  # Linux; elsewhere the system's own, longer times
+        for option, value in ((socket.TCP_KEEPIDLE, 2), (socket.TCP_KEEPINTVL, 1), (socket.TCP_KEEPCNT, 4)):
+            link.setsockopt(socket.IPPROTO_TCP, option, value)

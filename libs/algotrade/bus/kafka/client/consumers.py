@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
 from algotrade.bus.kafka.access import KafkaAccess, KafkaAddress
-from algotrade.bus.kafka.client.errors import FORBIDDEN, PASSING, OnError, asked, named, translated
+from algotrade.bus.kafka.client.errors import FORBIDDEN, PASSING, OnError, asked, named, translated, translating
 from algotrade.bus.kafka.client.headers import consumed
 from algotrade.bus.kafka.client.settings import (
     CONSUME_MAX,
@@ -54,6 +54,11 @@ class Fetcher:
         except KafkaException as error:
             raise translated(error.args[0], lane[0]) from error
 
+    def unassign(self, lane: Lane) -> None:
+        """Read no more of ``lane``."""
+        with translating(lane[0]):
+            self._consumer.incremental_unassign([TopicPartition(*lane)])
+
     def pause(self, lane: Lane) -> None:
         """Fetch no more of ``lane`` until ``resume``."""
         self._consumer.pause([TopicPartition(*lane)])
@@ -68,10 +73,12 @@ class Fetcher:
         None instead of a record: the log no longer has what was asked for, and its lane has to be assigned anew.
         """
         # consume() alone would wait for a full batch: poll() waits for the first record, the rest is there.
-        first = self._consumer.poll(timeout_s)
-        if first is None:
-            return
-        for message in (first, *self._consumer.consume(CONSUME_MAX, 0)):
+        with translating("the cluster"):
+            first = self._consumer.poll(timeout_s)
+            if first is None:
+                return
+            messages = [first, *self._consumer.consume(CONSUME_MAX, 0)]
+        for message in messages:
             error = message.error()
             lane = (message.topic() or "", message.partition() or 0)
             if error is None:
@@ -124,7 +131,8 @@ class Seats:
             "heartbeat.interval.ms": 1_000, "max.poll.interval.ms": int(CAMPAIGN_S_MAX * 1000),
             "enable.auto.commit": False, "auto.offset.reset": "latest", "error_cb": named(on_error),
         })
-        self._consumer.subscribe([topic], on_assign=self._given, on_revoke=self._taken, on_lost=self._taken)
+        with translating(topic):
+            self._consumer.subscribe([topic], on_assign=self._given, on_revoke=self._taken, on_lost=self._taken)
 
     def wait_dealt(self) -> None:
         """Return once the group has dealt for the first time; raises ``BusUnreachable``."""
@@ -137,7 +145,8 @@ class Seats:
 
     def look(self, timeout_s: float = 0) -> Mapping[int, int]:
         """Return what is held, after hearing what the group has to say."""
-        message = self._consumer.poll(timeout_s)
+        with translating(self._topic):
+            message = self._consumer.poll(timeout_s)
         error = None if message is None else message.error()
         if error is not None and error.code() in FORBIDDEN:
             raise translated(error, self._topic)

@@ -1,7 +1,8 @@
 """What the errors of Kafka's client mean: asked again, translated, or passed over."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -51,6 +52,15 @@ def asked(topic: str, ask: Callable[[], Any], patience_s: float = REQUEST_S_MAX)
             if clock.monotonic_ns() > deadline_ns:
                 raise BusUnreachable(f"{topic}: no answer in {patience_s:.0f} s") from error
         pause.wait(POLL_S)
+
+
+@contextmanager
+def translating(topic: str) -> Iterator[None]:
+    """Raise as ours what the client raises in the block."""
+    try:
+        yield
+    except KafkaException as error:
+        raise translated(error.args[0], topic) from error
 
 
 def translated(error: KafkaError, topic: str) -> BusError:
