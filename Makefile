@@ -49,7 +49,7 @@ test-kafka: $(READY) ## the bus contract, the demo's fills, kills and take-overs
 ifdef ARGS
 	$(KAFKA_TESTS) tests/kafka $(ARGS)
 else
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line test-kafka-planes test-kafka-bus
+	@$(MAKE) --no-print-directory --jobs=2 test-kafka-planes test-kafka-bus
 endif
 
 # Much of both is waiting for real time to pass: side by side they take little more than the longer one.
