@@ -51,7 +51,8 @@ _COMMON: dict[str, Any] = {
     "socket.timeout.ms": 8_000, "socket.connection.setup.timeout.ms": 4_000,
     "reconnect.backoff.ms": 50,
     "reconnect.backoff.max.ms": 1_000,
-    "topic.metadata.refresh.interval.ms": 10_000,
+    # A broker that died is named as a leader until the cluster has missed it; who asks before that asks again only now.
+    "topic.metadata.refresh.interval.ms": 2_000,
     "metadata.max.age.ms": 30_000,
 }
 
