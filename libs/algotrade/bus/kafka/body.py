@@ -186,7 +186,9 @@ class KafkaBus:
         lane = self._lane(topic, partition)
         if group == self._writer and (topic, partition) in self._commits:
             return self._commits[topic, partition]
-        position = self._admin.committed(whole_name(self._address.run, group), lane)
+        own = group == self._writer
+        position = self._fetcher.committed(lane) if own else self._admin.committed(
+            whole_name(self._address.run, group), lane)
         if group == self._writer:
             self._commits[topic, partition] = position
         return position

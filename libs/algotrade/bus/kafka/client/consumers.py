@@ -96,6 +96,13 @@ class Fetcher:
             TopicPartition(*lane), LOOK_S_MAX, cached=False))
         return low, high
 
+    def committed(self, lane: Lane) -> int:
+        """Return what the group committed there, 0 where it never did; asked again while its coordinator moves."""
+        (part,) = asked(lane[0], lambda: self._consumer.committed([TopicPartition(*lane)], LOOK_S_MAX))
+        if part.error is not None:
+            raise translated(part.error, lane[0])
+        return max(0, int(part.offset))
+
     def commit(self, positions: Mapping[Lane, int]) -> None:
         """Commit offsets for the group, durably."""
         parts = [TopicPartition(*lane, offset) for lane, offset in positions.items()]
