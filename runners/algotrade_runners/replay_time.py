@@ -13,6 +13,7 @@ from algotrade.bus import PROMISE_END, PROMISE_NONE, Bus
 from algotrade.bus.topics import STRATEGY_PLANE
 
 INTENTS_TOPIC = "orders.intents"
+REPORTS_TOPIC = "orders.reports"
 REPORTS_TIME = "orders.reports.time"
 """The order plane's promise: no report will reach the strategy at or before this event time."""
 

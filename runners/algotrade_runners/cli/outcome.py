@@ -13,7 +13,8 @@ from algotrade.domain import ExecutionReport
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade_runners.data_plane.plane import DataState
 from algotrade_runners.order_plane.plane import OrderState
-from algotrade_runners.strategy_plane.plane import REPORTS_TOPIC, StrategyState
+from algotrade_runners.replay_time import REPORTS_TOPIC
+from algotrade_runners.strategy_plane.plane import StrategyState
 from algotrade_runners.tally import Tally
 
 S = TypeVar("S", bound=msgspec.Struct)

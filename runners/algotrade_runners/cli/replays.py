@@ -11,8 +11,7 @@ from algotrade.bus.market_reader import rising_records
 from algotrade.bus.port import Outgoing
 from algotrade.bus.replay import Letter, Parses, ReplayRefused, letter_of_topic, letters_on, replayable, topic_of
 from algotrade.domain import ExecutionReport, OrderIntent
-from algotrade_runners.replay_time import INTENTS_TOPIC
-from algotrade_runners.strategy_plane.plane import REPORTS_TOPIC
+from algotrade_runners.replay_time import INTENTS_TOPIC, REPORTS_TOPIC
 
 _INTENT: Any = OrderIntent  # a union of tagged structs: msgspec takes it, type checkers call it no type
 

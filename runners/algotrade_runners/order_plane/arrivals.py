@@ -1,6 +1,6 @@
 """Intents in the order in which they reach the venue, from all shards that bear them."""
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -121,12 +121,9 @@ class Arrivals:
                 for pending, late, reader in zip(self._pending, self._late, self._readers, strict=True)]
 
     @property
-    def dead(self) -> dict[str, int]:
-        """Return how many messages did not decode, by reason."""
-        total: Counter[str] = Counter()
-        for reader in self._readers:
-            total.update(reader.dead)
-        return total
+    def dead(self) -> list[dict[str, int]]:
+        """Return how many messages did not decode, by reason, for each shard."""
+        return [reader.dead for reader in self._readers]
 
     def _look(self) -> None:
         heads = [(pending[0].arrival_ns, pending[0].received.value.id, shard)

@@ -10,8 +10,8 @@ from algotrade.execution import JournalEntry, OrderManager, SimulatedBroker
 from algotrade.execution.remote.broker import RemoteBroker
 from algotrade.risk import Gate
 from algotrade_runners.order_plane.arrivals import Arrivals
-from algotrade_runners.order_plane.plane import JOURNAL_TOPIC, REPORTS_TOPIC, OrderPlane, OrderState, ReplayBroker
-from algotrade_runners.replay_time import INTENTS_TOPIC
+from algotrade_runners.order_plane.plane import JOURNAL_TOPIC, OrderPlane, OrderState, ReplayBroker
+from algotrade_runners.replay_time import INTENTS_TOPIC, REPORTS_TOPIC
 from algotrade_runners.settings import Settings
 
 SNAPSHOTS_TOPIC = f"snapshots.{ORDER_PLANE}"

@@ -39,11 +39,18 @@ from algotrade.telemetry.metrics import Histogram, Samples
 from algotrade_runners.host import WAIT_S
 from algotrade_runners.order_plane.arrivals import Arrivals, Arrived
 from algotrade_runners.positions import Told
-from algotrade_runners.replay_time import INTENTS_TOPIC, REPORTS_TIME, handled_name, intents_time, later, ready_name
+from algotrade_runners.replay_time import (
+    INTENTS_TOPIC,
+    REPORTS_TIME,
+    REPORTS_TOPIC,
+    handled_name,
+    intents_time,
+    later,
+    ready_name,
+)
 from algotrade_runners.tally import Tally, by_reason, up_to
 
 JOURNAL_TOPIC = "orders.journal"
-REPORTS_TOPIC = "orders.reports"
 
 ReplayBroker = SimulatedBroker | RemoteBroker
 """A broker that lives in event time."""
@@ -179,7 +186,7 @@ class OrderPlane:
             "algotrade_intent_latency_seconds": self._intent_latency,
             "algotrade_order_latency_seconds": self._latency,
             "algotrade_dead_letters_total": by_reason(
-                self._market.dead, self._intents.dead, self._journal.dead, *(output.dead for output in self._reports)),
+                self._market.dead, *self._intents.dead, self._journal.dead, *(output.dead for output in self._reports)),
             "algotrade_snapshots_total": self._snapshots.saved,
             "algotrade_bus_waits_total": self._waits,
             "algotrade_leads": float(self._leadership.leads),

@@ -6,9 +6,9 @@ from algotrade.bus import Bus, Leadership, MarketReader, RepeatingOutput, Schema
 from algotrade.bus.topics import STRATEGY_PLANE
 from algotrade.domain import ExecutionReport, OrderIntent
 from algotrade.strategy import KernelRunner, Runnable
-from algotrade_runners.replay_time import INTENTS_TOPIC
+from algotrade_runners.replay_time import INTENTS_TOPIC, REPORTS_TOPIC
 from algotrade_runners.settings import Settings, strategy_of
-from algotrade_runners.strategy_plane.plane import REPORTS_TOPIC, StrategyPlane, StrategyState
+from algotrade_runners.strategy_plane.plane import StrategyPlane, StrategyState
 
 SNAPSHOTS_TOPIC = f"snapshots.{STRATEGY_PLANE}"
 

@@ -30,6 +30,7 @@ from algotrade_runners.positions import Told
 from algotrade_runners.replay_time import (
     INTENTS_TOPIC,
     REPORTS_TIME,
+    REPORTS_TOPIC,
     handled_name,
     intents_time,
     market_time,
@@ -38,7 +39,6 @@ from algotrade_runners.replay_time import (
 from algotrade_runners.strategy_plane.stretches import stretches
 from algotrade_runners.tally import Tally, by_reason, last_sequence, up_to
 
-REPORTS_TOPIC = "orders.reports"
 REPORTS_PER_READ = 256
 REPORTS_WAITING_MAX = 4_096
 """Reports taken from the log before the first of them is folded; behind them the log waits, however long it is."""

@@ -184,14 +184,11 @@ class KafkaBus:
     def committed(self, group: str, topic: str, partition: int = 0) -> int:
         """Return what ``group`` committed, as the cluster has it now."""
         lane = self._lane(topic, partition)
-        if group == self._writer and (topic, partition) in self._commits:
-            return self._commits[topic, partition]
-        own = group == self._writer
-        position = self._fetcher.committed(lane) if own else self._admin.committed(
-            whole_name(self._address.run, group), lane)
-        if group == self._writer:
-            self._commits[topic, partition] = position
-        return position
+        if group != self._writer:
+            return self._admin.committed(whole_name(self._address.run, group), lane)
+        if (topic, partition) not in self._commits:
+            self._commits[topic, partition] = self._fetcher.committed(lane)
+        return self._commits[topic, partition]
 
     def trim(self, topic: str, below: int, partition: int = 0) -> None:
         """Delete the records below ``below``."""
