@@ -1,0 +1,55 @@
+"""Frames: a length in four bytes, big-endian, and as many bytes of fields, each ended by a NUL."""
+
+import struct
+
+from algotrade.ibkr.wire.errors import WireError
+
+FRAME_BYTES_MAX = 0xFFFFFF
+"""The longest message that the broker's own API takes; a longer one is a broken or hostile stream."""
+
+_LENGTH = struct.Struct(">I")
+
+
+def framed(payload: bytes) -> bytes:
+    """Return ``payload`` with its length before it; one above ``FRAME_BYTES_MAX`` is a ``WireError``."""
+    if len(payload) > FRAME_BYTES_MAX:
+        raise WireError(f"a frame of {len(payload)} bytes; allowed: up to {FRAME_BYTES_MAX}")
+    return _LENGTH.pack(len(payload)) + payload
+
+
+class Splitter:
+    """Cuts a stream of bytes, however it was cut on its way, into the payloads of its frames.
+
+    Keeps at most one unfinished frame. After a ``WireError`` the stream is of no more use: where the next frame would
+    begin is not known.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How many bytes of an unfinished frame are held."""
+        return len(self._rest)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take the next bytes and return the payloads that they complete, in order.
+
+        A length above ``FRAME_BYTES_MAX`` is a ``WireError`` at once, before its bytes are waited for; so is an empty
+        frame.
+        """
+        if self._rest:
+            data = self._rest + data
+        payloads = []
+        at, end = 0, len(data)
+        while end - at >= 4:
+            (length,) = _LENGTH.unpack_from(data, at)
+            if not 0 < length <= FRAME_BYTES_MAX:
+                raise WireError(f"a frame of {length} bytes; allowed: 1 to {FRAME_BYTES_MAX}")
+            if end - at - 4 < length:
+                break
+            at += 4
+            payloads.append(data[at : at + length])
+            at += length
+        self._rest = data[at:] if at else data
+        return payloads

@@ -1,0 +1,23 @@
+"""What every message is."""
+
+from typing import ClassVar
+
+import msgspec
+
+from algotrade.ibkr.wire.layout import Layout
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """A message: its number on the wire, and the version of its own that stands behind it, where it has one."""
+
+    ID: ClassVar[int]
+    VERSION: ClassVar[int | None] = None
+    LAYOUT: ClassVar[Layout | None] = None
+
+
+class Answer(Message, frozen=True, kw_only=True):
+    """What the server tells."""
+
+
+class Request(Message, frozen=True, kw_only=True):
+    """What a client asks."""
