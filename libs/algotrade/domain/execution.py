@@ -23,6 +23,8 @@ class ExecType(IntEnum):
     CANCEL_REJECTED = 6
     """A cancel or a replace was refused; the order lives on as before."""
     TRADE_CORRECT = 7
+    ORDER_STATUS = 8
+    """FIX I. Nothing happened; what is known of the order changed: the broker cannot be asked, so it is UNKNOWN."""
 
 
 class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, tag="execution_report"):
