@@ -56,7 +56,14 @@ class Many(msgspec.Struct, frozen=True):
     layout: tuple["Item", ...] | None = None
 
 
-Item: TypeAlias = Field | Constant | Since | Before | When | Many
+class Rest(msgspec.Struct, frozen=True):
+    """Fields behind those that are known, at the end of an answer: read and forgotten, never written.
+
+    Servers add fields at the end of their long answers, and clients pass over them.
+    """
+
+
+Item: TypeAlias = Field | Constant | Since | Before | When | Many | Rest
 Layout: TypeAlias = tuple[Item, ...]
 
 
