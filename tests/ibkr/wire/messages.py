@@ -4,6 +4,7 @@ its default.
 Where values come from is the caller's: ``pick(kind, path)`` gives a field's, ``count(path)`` how often a part repeats.
 """
 
+import functools
 import random
 import string
 from collections.abc import Callable
@@ -12,14 +13,19 @@ from typing import Any
 
 import msgspec
 
+from algotrade.ibkr.wire import Codec
 from algotrade.ibkr.wire.answers import ANSWERS
 from algotrade.ibkr.wire.kinds import Kind
 from algotrade.ibkr.wire.layout import Field, Layout, Many, Rest, When, at_version, layout_of, members
 from algotrade.ibkr.wire.message import Message, Request
 from algotrade.ibkr.wire.requests import REQUESTS
 
+# Asked for again and again.
+at_version = functools.cache(at_version)
+
 MESSAGES = (*ANSWERS, *REQUESTS)
 VERSIONS = range(157, 179)
+CODECS = {version: Codec(version) for version in VERSIONS}
 
 # Values that decide which other fields a message has.
 SHAPING: dict[str, tuple[str, ...]] = {
@@ -88,14 +94,14 @@ class Random:
     """Values from a seed; ``is_asked`` keeps text to ASCII."""
 
     def __init__(self, seed: int | str, *, is_asked: bool = False) -> None:
-        self.rng = random.Random(seed)
+        self.rng = random.Random(seed)  # noqa: S311 -- repeatable, not secret
         self._is_asked = is_asked
 
     def count(self, path: str) -> int:
         return self.rng.choice((0, 1, 2, 3))
 
     def pick(self, kind: Kind, path: str) -> Any:
-        shaping = SHAPING.get(path.split(".")[-1])
+        shaping = SHAPING.get(path.rpartition(".")[2])
         if shaping:
             return self.rng.choice(shaping)
         return getattr(self, f"_{kind.name}")()
@@ -137,8 +143,8 @@ class Random:
         return self.rng.choice((Decimal("Infinity"), self._maybe_number()))
 
     def _float(self) -> float:
-        return self.rng.choice((0.0, float(self.rng.randrange(1000)), self.rng.random() * 1e4, -self.rng.random() * 1e-7,
-                                self.rng.uniform(-1e300, 1e300)))
+        small = self.rng.random()
+        return self.rng.choice((0.0, float(self.rng.randrange(1000)), small * 1e4, -small * 1e-7, small * 1e300))
 
     def _maybe_float(self) -> float | None:
         return self.rng.choice((None, self._float()))

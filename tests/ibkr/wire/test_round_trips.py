@@ -10,9 +10,7 @@ from algotrade.ibkr.wire import Answer, Codec, Message, Request, Splitter, answe
 from algotrade.ibkr.wire.answers import ANSWERS
 from algotrade.ibkr.wire.layout import layout_of, members
 from algotrade.ibkr.wire.requests import REQUESTS
-from tests.ibkr.wire.messages import MESSAGES, SHAPING, VERSIONS, made, random_message
-
-CODECS = {version: Codec(version) for version in VERSIONS}
+from tests.ibkr.wire.messages import CODECS, MESSAGES, SHAPING, VERSIONS, made, random_message
 
 ints = st.integers(-(2**63) + 1, 2**63 - 1)
 decimals = st.builds(
@@ -24,7 +22,8 @@ KINDS = {
     "int": ints, "int_0": ints, "int_1": ints, "int_minus_1": ints,
     "int_of_1_2_3_4": st.sampled_from((1, 2, 3, 4)), "int_of_1_3_4_5_6_7": st.sampled_from((1, 3, 4, 5, 6, 7)),
     "maybe_int": st.none() | ints.filter(lambda x: x != 2**31 - 1),
-    "number": decimals, "number_0": decimals, "maybe_number": st.none() | decimals, "spelt_number": st.none() | decimals,
+    "number": decimals, "number_0": decimals, "maybe_number": st.none() | decimals,
+    "spelt_number": st.none() | decimals,
     "offset": st.none() | decimals | st.just(Decimal("Infinity")),
     "float": floats, "maybe_float": st.none() | unset_free, "spelt_float": st.none() | unset_free,
     "flag": st.booleans(), "text": texts, "escaped": texts | st.just("\\u00e9 \\ é𝄞"),
@@ -37,7 +36,7 @@ def any_message(draw: st.DrawFn, message: type[Message], version: int) -> Messag
     kinds = asked if issubclass(message, Request) else KINDS
 
     def pick(kind, path):
-        shaping = SHAPING.get(path.split(".")[-1])
+        shaping = SHAPING.get(path.rpartition(".")[2])
         return draw(st.sampled_from(shaping)) if shaping else draw(kinds[kind.name])
 
     result: Message = made(message, version, pick, lambda _: draw(st.integers(0, 3)))

@@ -5,6 +5,7 @@ differ by server version and by what earlier fields say; both are items too, so 
 and every version.
 """
 
+import functools
 from typing import Any, TypeAlias, get_args, get_type_hints
 
 import msgspec
@@ -112,6 +113,7 @@ class Member(msgspec.Struct, frozen=True):
     is_many: bool = False
 
 
+@functools.cache
 def members(record: type[msgspec.Struct]) -> dict[str, Member]:
     """Return the attributes of ``record``, by name, as its annotations say."""
     hints = get_type_hints(record, include_extras=True)
