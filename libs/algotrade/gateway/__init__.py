@@ -1,0 +1,1 @@
+"""A simulated IB Gateway: other people's clients talk to it over a real socket, unmodified."""
