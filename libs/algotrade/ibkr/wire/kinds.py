@@ -144,12 +144,9 @@ def encode_offset(value: Any, name: str) -> str:
 
 
 def encode_float(value: Any, name: str) -> str:
-    """Write a finite float, so that reading it back gives the same; a whole one without a point: ibapi 9.81 reads sizes
-    as integers.
-    """
+    """Write a finite float, so that reading it back gives the same; a whole one without a point."""
     if type(value) is float and math.isfinite(value):
-        text = repr(value)
-        return text[:-2] if text.endswith(".0") else text
+        return repr(value).removesuffix(".0")  # ibapi 9.81 reads sizes as integers
     raise _refused(name, value, "a finite float")
 
 
