@@ -137,17 +137,16 @@ def run(
 ) -> None:
     """Run one plane until the data end, or until SIGTERM. Exit codes: docs/ARCHITECTURE.md."""
     from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, STRATEGY_PLANE
-    from algotrade.config import load
     from algotrade_runners.cli.errors import told
     from algotrade_runners.data_plane.main import run_data_plane
     from algotrade_runners.host import leave
     from algotrade_runners.order_plane.main import run_order_plane
-    from algotrade_runners.settings import Settings
+    from algotrade_runners.settings import load_settings
     from algotrade_runners.strategy_plane.main import run_strategy_plane
 
     runners = {DATA_PLANE: run_data_plane, STRATEGY_PLANE: run_strategy_plane, ORDER_PLANE: run_order_plane}
     with told():
-        settings = load(config, Settings, os.environ)
+        settings = load_settings(config, os.environ)
     leave(runners[plane.value](settings))
 
 
@@ -158,14 +157,13 @@ def broker(
         help="File that gets a line of JSON for every command taken, before it has an effect.")] = None,
 ) -> None:
     """Run the simulated broker in a process of its own, until SIGTERM: one session per client id."""
-    from algotrade.config import load
     from algotrade_runners.broker.main import run_broker
     from algotrade_runners.cli.errors import told
     from algotrade_runners.host import leave
-    from algotrade_runners.settings import Settings
+    from algotrade_runners.settings import load_settings
 
     with told():
-        code = run_broker(load(config, Settings, os.environ), orders)
+        code = run_broker(load_settings(config, os.environ), orders)
     leave(code)
 
 
