@@ -15,6 +15,9 @@ from algotrade.gateway.times import local
 
 HISTORY_KINDS = (Kind.TRADE, Kind.BAR)
 
+PRICE_DECIMALS = 9
+"""Midpoints are told to so many decimals: no instrument has a finer tick, and what is behind them is arithmetic."""
+
 
 class Top(msgspec.Struct):
     """What is known of an instrument now. None: nothing yet. Sizes 0 where they are not known.
