@@ -11,7 +11,7 @@ from algotrade.ibkr.wire import Codec
 from algotrade.ibkr.wire.answers.link import ErrorMessage
 from algotrade.ibkr.wire.answers.orders import CommissionReport, ExecutionData, OpenOrder, OrderStatus
 from algotrade.ibkr.wire.records import Contract, Order
-from algotrade.ibkr.wire.requests import CancelOrder, PlaceOrder
+from algotrade.ibkr.wire.requests import CancelOrder, PlaceOrder, RequestOpenOrders
 
 SECOND = 10**9
 MINUTE = 60 * SECOND
@@ -43,9 +43,10 @@ def contract(instrument):
 
 
 def order(action="BUY", quantity=100, order_type="MKT", limit=None, aux=None, **more):
-    return Order(action=action, total_quantity=Decimal(quantity), order_type=order_type,
-                 lmt_price=None if limit is None else Decimal(str(limit)),
-                 aux_price=None if aux is None else Decimal(str(aux)), **more)
+    prices = {"lmt_price": limit, "aux_price": aux}
+    prices |= {name: more.pop(name) for name in ("trailing_percent", "trail_stop_price") if name in more}
+    exact = {name: Decimal(str(price)) for name, price in prices.items() if price is not None}
+    return Order(action=action, total_quantity=Decimal(quantity), order_type=order_type, **exact, **more)
 
 
 class World:
@@ -140,6 +141,18 @@ class World:
 
     def told(self, order_id, client_id=1):
         return [o for o in self.of(OpenOrder, client_id) if o.order_id == order_id][-1]
+
+    def told_any(self, order_id, client_id=1):
+        return [o for o in self.of(OpenOrder, client_id) if o.order_id == order_id]
+
+    def executions(self, client_id=1):
+        return [e for e in self.of(ExecutionData, client_id) if e.req_id == -1]
+
+    def live(self, order_id, client_id=1):
+        return self.trading._desk.find(client_id, order_id)
+
+    def open_orders(self, client_id=1):
+        return self.ask(RequestOpenOrders(), client_id)
 
     def commissions(self, client_id=1):
         return self.of(CommissionReport, client_id)
