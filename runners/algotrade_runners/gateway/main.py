@@ -14,6 +14,7 @@ from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade.feeds import FeedError
 from algotrade.gateway import Gateway, TapeError
 from algotrade.gateway.server import LOOPBACK
+from algotrade.gateway.trading import AccountSettings, TradingSettings
 from algotrade.telemetry import configure_log, get_log
 from algotrade_runners.gateway.recorded import Recorded, from_files, made_up
 from algotrade_runners.host import EXIT_OK, EXIT_WORLD, follow_parent
@@ -78,9 +79,9 @@ async def _serve(options: GatewayOptions, recorded: Recorded) -> int:
 def _gateway(options: GatewayOptions, recorded: Recorded) -> Gateway:
     try:
         return Gateway(
-            recorded.instruments, recorded.batches, accounts=(options.account,), start_ns=recorded.start_ns,
-            speed=options.speed, sessions=recorded.sessions, data="delayed" if options.delayed else "live",
-            version_max=options.version_max)
+            recorded.instruments, recorded.batches, start_ns=recorded.start_ns, speed=options.speed,
+            trading=TradingSettings(accounts={options.account: AccountSettings()}), sessions=recorded.sessions,
+            data="delayed" if options.delayed else "live", version_max=options.version_max)
     except TapeError as error:
         raise FeedError(str(error)) from error
     except ValueError as error:
