@@ -18,6 +18,7 @@ from algotrade.gateway.refusals import CLIENT_ID_IN_USE, FARMS_OK
 from algotrade.gateway.session import Session
 from algotrade.gateway.tape import Tape
 from algotrade.gateway.times import local, zone_of
+from algotrade.gateway.trading import Trading, TradingSettings
 from algotrade.ibkr.wire import VERSION_MAX, VERSION_MIN, Codec, Request
 from algotrade.telemetry import get_log
 
@@ -40,7 +41,7 @@ DELAY_NS = 15 * 60 * 1_000 * NANOSECONDS_PER_MILLISECOND
 class Gateway:
     """A simulated IB Gateway over recorded market data.
 
-    ``trading``     makes what keeps accounts and orders, given the contracts
+    ``trading``     accounts and rules of the broker; ``make_trading`` makes what keeps to them, given the contracts
     ``start_ns``    market time at which it begins, what lies before is history; None: just before the first record
     ``speed``       market seconds a second; 0: time stands still until ``advance``
     ``sessions``    of instruments whose market closes, by instrument id
@@ -52,7 +53,9 @@ class Gateway:
 
     def __init__(
         self, instruments: Instruments, batches: Iterable[MarketBatch], *,
-        trading: Callable[[Listings], TradingPort], start_ns: int | None = None, speed: float = 1.0,
+        trading: TradingSettings | None = None,
+        make_trading: Callable[[Listings, TradingSettings], TradingPort] = Trading,
+        start_ns: int | None = None, speed: float = 1.0,
         sessions: Mapping[int, Sessions] | None = None, data: DataPermission = "live",
         version_max: int = VERSION_MAX, limits: LimitsSet | None = None, clock: Clock | None = None,
     ) -> None:
@@ -68,7 +71,9 @@ class Gateway:
         self.market_clock = MarketClock(self.clock, start_ns, speed)
         market = Market(tape, self.listings, start_ns)
         delayed = Market(tape, self.listings, start_ns, DELAY_NS) if data == "delayed" else None
-        self.trading = trading(self.listings)
+        self.trading = make_trading(self.listings, trading or TradingSettings())
+        # So that it knows what things are worth before the first record comes; there is nobody to be told anything yet.
+        self.trading.on_market(tape.newest(start_ns), start_ns)
         self._floor = Floor(self.clock, self.market_clock, self.listings, market, delayed, self.limits)
         self._played_ns = start_ns
         self._sessions: dict[int, tuple[Session, Connection]] = {}

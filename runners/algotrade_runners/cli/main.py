@@ -150,6 +150,50 @@ def run(
     leave(runners[plane.value](settings))
 
 
+def _moment(text: str) -> int:
+    """Return ns since 1970 UTC of an ISO 8601 time with a zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise typer.BadParameter(f"{text!r}; allowed: a time with its zone, such as 2013-10-08T14:00:00Z")
+    return int(moment.timestamp()) * NANOSECONDS_PER_SECOND
+
+
+@app.command(epilog="example: algotrade gateway --data quotes.parquet --start-at 2013-10-08T14:00:00Z --speed 10")
+def gateway(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0: any free port.")] = 4002,
+    data: Annotated[list[Path] | None, typer.Option(
+        help="Parquet or CSV file, or a folder of them; again for more. Without: the demo's daily bars.")] = None,
+    account: Annotated[str, typer.Option(help="The account; those that start with DU are paper accounts.")]
+        = "DU1234567",
+    speed: Annotated[float, typer.Option(min=0, help="Market seconds a second; 0: time stands still.")] = 1.0,
+    start_at: Annotated[int | None, typer.Option(
+        parser=_moment, metavar="TIME", help="Begin here; what lies before is history. By default at the first record.",
+    )] = None,
+    generate: Annotated[int | None, typer.Option(
+        min=0, metavar="SEED", help="Make a random market up instead of --data.")] = None,
+    calendar: Annotated[str | None, typer.Option(
+        metavar="MIC", help="Trade by this market's calendar, such as XNYS; by default the market never closes.",
+    )] = None,
+    delayed: Annotated[bool, typer.Option(  # noqa: FBT002
+        "--delayed", help="The login may not see live data, only such of 15 minutes ago.")] = False,
+    max_server_version: Annotated[int, typer.Option(
+        min=157, max=178, help="The newest version of the protocol that is spoken.")] = 178,
+) -> None:
+    """Play recorded market data to IB's API clients as a Gateway would, until SIGTERM: docs/GATEWAY.md."""
+    from algotrade_runners.cli.errors import told
+    from algotrade_runners.gateway.main import GatewayOptions, run_gateway
+    from algotrade_runners.host import leave
+
+    with told():
+        code = run_gateway(GatewayOptions(
+            port=port, account=account, speed=speed, data=tuple(data or ()), seed=generate, start_ns=start_at,
+            mic=calendar, delayed=delayed, version_max=max_server_version))
+    leave(code)
+
+
 @app.command(epilog="example: algotrade broker --config out/demo/config.toml")
 def broker(
     config: Annotated[Path, typer.Option(help="The run's configuration; its broker.url says where to listen.")],
