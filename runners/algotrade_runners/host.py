@@ -32,6 +32,8 @@ EXIT_BUG = 70
 
 WAIT_S = 0.1
 """A net below the bus's bell: the longest that a plane with nothing to do waits before it looks again."""
+LIVE_WAIT_S = 0.002
+"""The same live: a broker's socket rings no bell of the bus."""
 PARENT_FD = "ALGOTRADE_PARENT_FD"
 """Environment variable: a pipe that the parent holds open; its end means that the parent is gone."""
 

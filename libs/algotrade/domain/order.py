@@ -125,7 +125,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     ``order_id`` is ours, from 1 in each run, bound to the intent for ever. Always
     ``cumulative_quantity + leaves_quantity == quantity`` while the order is open, but where a broker has filled more
-    than it was asked for: leaves is never below 0. It is 0 once terminal.
+    than it was asked for: leaves is never below 0. It is 0 once terminal. ``filled_value`` is price times units of what
+    was filled, exact; ``average_price`` is 0 where nothing was.
     """
 
     order_id: int
@@ -134,6 +135,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     quantity: Decimal
     cumulative_quantity: Decimal = Decimal(0)
     average_price: Decimal = Decimal(0)
+    filled_value: Decimal = Decimal(0)
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     reason: str = ""

@@ -7,8 +7,9 @@ from algotrade.bus import Bus, LogShortened, MarketWriter, Snapshots
 from algotrade.bus.topics import DATA_PLANE
 from algotrade.domain import Clock
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
-from algotrade.feeds import Feed, Pace, QualityGate, ReplayFeed
+from algotrade.feeds import Feed, LiveFeed, Pace, QualityGate, ReplayFeed
 from algotrade.telemetry import get_log
+from algotrade_runners.data_plane.live import LiveDataPlane
 from algotrade_runners.data_plane.plane import Begun, DataPlane, DataState
 from algotrade_runners.settings import Settings
 
@@ -51,3 +52,11 @@ def build_data_plane(settings: Settings, bus: Bus, clock: Clock) -> DataPlane:
     return DataPlane(
         bus=bus, begin=lambda shards: begin(settings, bus, shards), clock=clock,
         pace=Pace(settings.feed.speed or None, clock), records_between=settings.snapshots.records_between)
+
+
+def build_live_data_plane(settings: Settings, bus: Bus, clock: Clock, feed: LiveFeed) -> LiveDataPlane:
+    """Return the data plane that publishes ``feed``, restored from its newest snapshot where there is one."""
+    snapshots = Snapshots(bus, SNAPSHOTS_TOPIC, DATA_PLANE)
+    state = snapshots.restored(DataState) or DataState()
+    return LiveDataPlane(bus=bus, feed=feed, gate=build_gate(settings), writer=MarketWriter(bus),
+                         snapshots=snapshots, clock=clock, state=state)
