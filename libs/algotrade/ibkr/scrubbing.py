@@ -61,7 +61,10 @@ class Scrubber:
 
     def _scrubbed(self, payload: bytes, message: Message, codec: Codec, decode: Any) -> bytes:
         wanted = self._of(message)
-        canonical = codec.encode(wanted)[4:]
+        try:
+            canonical = codec.encode(wanted)[4:]
+        except WireError:  # read, but nothing that we would write: it is not known well enough
+            return masked(payload)
         fields = payload.split(b"\0")
         known = canonical.count(b"\0")
         replaced = {old.encode(): new.encode() for old, new in self._replaced(message, wanted)}
@@ -138,7 +141,7 @@ class Scrubber:
         return self._pseudonym(name, "DU")
 
     def _pseudonym(self, name: str, prefix: str) -> str:
-        if not name:
+        if name in NOBODY:
             return name
         known = self._pseudonyms.get(name)
         if known is None:

@@ -9,6 +9,8 @@ from rich.console import Console
 from algotrade.backtest.files import OutputError
 from algotrade_runners.host import CONFIG_ERRORS, EXIT_USAGE, EXIT_WORLD, WORLD_ERRORS
 
+_WORLD: tuple[type[Exception], ...] = (*WORLD_ERRORS, OutputError)
+
 
 @contextmanager
 def told(*, config: tuple[type[Exception], ...] = (), world: tuple[type[Exception], ...] = ()) -> Iterator[None]:
@@ -20,7 +22,7 @@ def told(*, config: tuple[type[Exception], ...] = (), world: tuple[type[Exceptio
         yield
     except CONFIG_ERRORS + config as error:
         _leave(error, EXIT_USAGE)
-    except (*WORLD_ERRORS, OutputError, *world) as error:
+    except _WORLD + world as error:
         _leave(error, EXIT_WORLD)
 
 
