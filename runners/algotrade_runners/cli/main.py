@@ -11,7 +11,7 @@ import typer
 
 from algotrade.bus.topics import PLANES, SHARDS_MAX
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
-from algotrade_runners.cli import bus_commands, data_commands
+from algotrade_runners.cli import bus_commands, data_commands, ibkr_commands
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False,
@@ -19,6 +19,7 @@ app = typer.Typer(
     epilog="example: algotrade demo --out out/demo")
 app.add_typer(data_commands.app, name="data")
 app.add_typer(bus_commands.app, name="bus")
+app.add_typer(ibkr_commands.app, name="ibkr")
 
 Plane = Enum("Plane", {plane.upper().replace("-", "_"): plane for plane in PLANES}, type=str)  # type: ignore[misc]
 

@@ -4,6 +4,7 @@ A generic walk over the layout for each tick would cost several times what the f
 written as source and compiled once, as dataclasses are. Field values only ever reach them as arguments.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -34,8 +35,9 @@ PLAIN = b"0123456789.-\0"
 PLAIN_BYTES_MAX = 200
 
 
+@functools.cache
 def compiled(message: type[Message], version: int) -> tuple[Decode, Encode]:
-    """Return decode and encode of ``message`` at server ``version``.
+    """Return decode and encode of ``message`` at server ``version``; compiled once in a process.
 
     decode(payload, fields) takes a payload and the same split at its NULs; encode(message) gives the payload's text.
     Both raise ``WireError``.
