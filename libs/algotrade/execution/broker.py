@@ -17,7 +17,10 @@ class BrokerError(Exception):
 class BrokerEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Evidence from the broker about one order of ours.
 
-    ``execution_id``, ``quantity`` (units), ``price`` and ``commission`` (instrument's currency) belong to TRADE.
+    ``execution_id``, ``quantity`` (units), ``price`` and ``commission`` (instrument's currency; None: not told yet)
+    belong to TRADE and TRADE_CORRECT. The latter states an execution anew: that of the same id but for its last group
+    (``ledger.execution_and_revision``), or of the very same, whose cost is known now. Quantity 0 takes it back.
+    ORDER_STATUS: what became of the order is not known. It says why, and only evidence ends it.
     ``request_id`` names the cancel or replace that is answered, where the broker tells; None: the oldest open one.
     """
 
@@ -27,7 +30,7 @@ class BrokerEvent(msgspec.Struct, frozen=True, kw_only=True):
     execution_id: str | None = None
     quantity: Decimal = Decimal(0)
     price: Decimal = Decimal(0)
-    commission: Decimal = Decimal(0)
+    commission: Decimal | None = None
     reason: str = ""
     request_id: IntentId | None = None
 
