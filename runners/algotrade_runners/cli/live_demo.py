@@ -52,6 +52,9 @@ SETTLE_S_MAX = 5.0
 TOLD_EVERY_S = 5.0
 SYMBOLS = ("AAPL", "IBM", "MSFT")
 
+QUICK = {"window_quotes": 50, "enter_ticks": 1.0, "exit_ticks": 0.25, "cooldown_ms": 10_000}
+"""Parameters of ``ofi`` that trade within a minute of a market with one quote a second."""
+
 MADE_UP_STATEMENT = "Prices and sizes are made up by a seeded generator: what comes out says nothing about any market."
 GATEWAY_STATEMENT = ("Data and orders went through a simulated IB Gateway, in real time: a second run does not repeat "
                      "the first one's fills.")
@@ -131,7 +134,7 @@ def _common(options: Options, instruments: Instruments, facts: tuple[FileFacts, 
         "ibkr": {},
         "ibkr_feed": _fed(facts),
         "instruments": [{"symbol": i.symbol, "tick": str(i.tick)} for i in instruments],
-        "strategy": {"name": strategy},
+        "strategy": {"name": strategy, "parameters": {} if facts or strategy != "ofi" else QUICK},
         "telemetry": {"data_plane_port": 0, "strategy_plane_port": 0, "order_plane_port": 0},
     }
 
