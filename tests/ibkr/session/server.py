@@ -47,7 +47,6 @@ class ScriptedServer:
         self.chunk: Callable[[bytes], Iterable[bytes]] = lambda data: [data]
         self.first: list[Answer] = []
         self.requests: list[Request] = []
-        self.arrived_ns: list[int] = []
         self.client_versions = ""
         self.connections = 0
         self._changed = threading.Condition()
@@ -78,8 +77,10 @@ class ScriptedServer:
 
     def reset(self) -> None:
         """End the newest connection by RST."""
-        self._links[-1].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._shut(self._links[-1])
+        link = self._links[-1]
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        link.shutdown(socket.SHUT_RD)  # wakes the thread that reads: while it waits, closing sends nothing
+        link.close()
 
     def hang_up(self) -> None:
         """End the newest connection by FIN."""
@@ -98,10 +99,8 @@ class ScriptedServer:
 
     @staticmethod
     def _shut(link: socket.socket) -> None:
-        linger = link.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER) if link.fileno() >= 0 else 0
-        if not linger:
-            with contextlib.suppress(OSError):
-                link.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            link.shutdown(socket.SHUT_RDWR)
         link.close()
 
     def _accept(self) -> None:
@@ -157,7 +156,6 @@ class ScriptedServer:
     def _heard(self, link: socket.socket, request: Request) -> None:
         with self._changed:
             self.requests.append(request)
-            self.arrived_ns.append(SystemClock().monotonic_ns())
             self._changed.notify_all()
         codec = self._codecs[link]
         if isinstance(request, r.StartApi) and self.refuse_code is not None:
