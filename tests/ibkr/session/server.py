@@ -31,14 +31,14 @@ def notice(code: int, text: str = "", req_id: int = -1) -> a.ErrorMessage:
 class ScriptedServer:
     """Takes connections on a free port until ``close``.
 
-    ``before``    for a request's type: what is told before its end marker
+    ``before``    for a request's type: what is told, before the end marker where there is one; or a function of it
     ``withheld``  types of request that are not answered
     ``greeting``  replaces the greeting: bytes, or None for silence
     """
 
     def __init__(self, *, version: int = 176, accounts: str = "DU1234567", next_id: int = 1) -> None:
         self.version, self.accounts, self.next_id = version, accounts, next_id
-        self.before: dict[type[Request], list[Answer]] = {}
+        self.before: dict[type[Request], list[Answer] | Callable[[Request], list[Answer]]] = {}
         self.withheld: set[type[Message]] = set()
         self.greeting: bytes | str | None = "versions"
         self.refuse_code: int | None = None
@@ -173,9 +173,9 @@ class ScriptedServer:
             return [one for one in told if type(one) not in self.withheld]
         if isinstance(request, r.RequestCurrentTime):
             return [a.CurrentTime(time_s=SystemClock().time_ns() // 10**9 + self.time_offset_s)]
-        if type(request) in END:
-            return [*self.before.get(type(request), ()), END[type(request)](request)]
-        return self.before.get(type(request), [])
+        before = self.before.get(type(request), [])
+        told = before(request) if callable(before) else before
+        return [*told, END[type(request)](request)] if type(request) in END else told
 
     def _send(self, link: socket.socket, data: bytes) -> None:
         for piece in self.chunk(data) if data else ():
