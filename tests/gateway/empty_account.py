@@ -2,6 +2,7 @@
 
 from algotrade.domain import MarketBatch
 from algotrade.gateway import Listings, Sent
+from algotrade.gateway.trading import TradingSettings
 from algotrade.ibkr.wire import Answer, Request
 from algotrade.ibkr.wire.answers import account, link, orders
 from algotrade.ibkr.wire.requests import (
@@ -24,7 +25,7 @@ ACCOUNT = "DU1234567"
 class EmptyAccount:
     """Answers for an account in which nothing ever happened; remembers the market that it was shown."""
 
-    def __init__(self, listings: Listings) -> None:
+    def __init__(self, listings: Listings, settings: TradingSettings) -> None:
         self.listings = listings
         self.accounts = (ACCOUNT,)
         self.seen: list[tuple[MarketBatch, int]] = []

@@ -13,7 +13,6 @@ import numpy as np
 from algotrade.domain import BAR, QUOTE, TRADE, Instrument, Instruments, Kind, MarketBatch
 from algotrade.gateway import Gateway, Hosted
 from algotrade.gateway.times import parse_moment, zone_of
-from tests.gateway.empty_account import EmptyAccount
 
 SECOND_NS = 10**9
 EASTERN = zone_of("US/Eastern")
@@ -73,7 +72,7 @@ def numbered(arrays) -> MarketBatch:
 def served(batch: MarketBatch | None = None, instruments: Instruments = INSTRUMENTS, **options) -> Iterator[Hosted]:
     """Serve ``batch`` on a clock that only steps."""
     batch = market() if batch is None else batch
-    options = {"speed": 0.0, "trading": EmptyAccount, "start_ns": OPEN_NS - 1, **options}
+    options = {"speed": 0.0, "start_ns": OPEN_NS - 1, **options}
     with Hosted(lambda: Gateway(instruments, [batch], **options)) as hosted:
         yield hosted
 

@@ -6,5 +6,9 @@ from algotrade.gateway.listings import Listing, Listings
 from algotrade.gateway.port import Sent, TradingPort
 from algotrade.gateway.server import Gateway
 from algotrade.gateway.tape import TapeError
+from algotrade.gateway.trading import TradingSettings
 
-__all__ = ["Gateway", "Hosted", "LimitsSet", "Listing", "Listings", "Sent", "TapeError", "TradingPort"]
+__all__ = [
+    "Gateway", "Hosted", "LimitsSet", "Listing", "Listings", "Sent", "TapeError", "TradingPort",
+    "TradingSettings",
+]

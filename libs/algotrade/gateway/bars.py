@@ -11,6 +11,7 @@ import numpy.typing as npt
 from algotrade.domain import Kind, Records, Sessions
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade.gateway.listings import Listing
+from algotrade.gateway.market import PRICE_DECIMALS
 from algotrade.gateway.times import DAY_NS, local, midnight_ns
 
 Floats = npt.NDArray[np.float64]
@@ -167,7 +168,7 @@ def series_of(records: Records, kind: Kind, shown: str) -> Series:
     bid, ask = np.ascontiguousarray(records["bid"]), np.ascontiguousarray(records["ask"])
     if shown == BID_ASK:
         return Series(times, bid, ask, bid, ask, None)
-    price = {MIDPOINT: (bid + ask) / 2, BID: bid, ASK: ask}[shown]
+    price = {MIDPOINT: np.round((bid + ask) / 2, PRICE_DECIMALS), BID: bid, ASK: ask}[shown]
     return Series(times, price, price, price, price, None)
 
 

@@ -1,7 +1,6 @@
 """The state of the market as it has been played so far: the top of each instrument's book, its last price, its day."""
 
 import functools
-import math
 from collections.abc import Iterator
 
 import msgspec
@@ -15,9 +14,12 @@ from algotrade.gateway.times import local
 
 HISTORY_KINDS = (Kind.TRADE, Kind.BAR)
 
+PRICE_DECIMALS = 9
+"""Midpoints are told to so many decimals: no instrument has a finer tick, and what is behind them is arithmetic."""
+
 
 class Top(msgspec.Struct):
-    """What is known of an instrument now. None: nothing yet. Sizes 0 where they are not known.
+    """What is known of an instrument now. None: nothing yet.
 
     ``open`` to ``close``, ``volume`` and ``traded_value`` are of the day, in the listing's zone; ``close`` of the day
     before. ``time_s`` of the last price, seconds since 1970 UTC.
@@ -62,8 +64,9 @@ class TradeRow(msgspec.Struct, frozen=True, gc=False):
 class Flow:
     """What became due of one instrument in one step; rows are made when first asked for."""
 
-    def __init__(self, top: Top, quotes: Records, trades: Records, bars: Records) -> None:
+    def __init__(self, top: Top, quotes: Records, trades: Records, bars: Records, lot: float) -> None:
         self.top = top
+        self._lot = lot
         self.quote_records = quotes
         self.trade_records = trades
         self.bar_records = bars
@@ -73,7 +76,7 @@ class Flow:
         """Return the quotes, in their order."""
         q = self.quote_records
         return list(map(QuoteRow, q["sequence"].tolist(), _seconds(q), q["bid"].tolist(), q["ask"].tolist(),
-                        _sizes(q, "bid_size"), _sizes(q, "ask_size")))
+                        quoted_sizes(q, "bid_size", self._lot), quoted_sizes(q, "ask_size", self._lot)))
 
     @functools.cached_property
     def trades(self) -> list[TradeRow]:
@@ -95,6 +98,13 @@ class Flow:
 def _seconds(records: Records) -> list[int]:
     seconds: list[int] = (records["event_time_ns"] // NANOSECONDS_PER_SECOND).tolist()
     return seconds
+
+
+def quoted_sizes(records: Records, field: str, lot: float) -> list[float]:
+    """Return the sizes of quotes; one that is not known, or 0, is told as a lot (assumed): 0 would mean no quote."""
+    sizes = records[field]
+    told: list[float] = np.where(sizes > 0, sizes, lot).tolist()
+    return told
 
 
 def _sizes(records: Records, field: str) -> list[float]:
@@ -141,7 +151,7 @@ class Market:
                 if instrument in held.get(kind, ()) else records[:0] for kind, records in arrays.items())
             top = self.tops[instrument]
             self._update(self._listings[instrument], top, quotes, trades, bars)
-            yield instrument, Flow(top, quotes, trades, bars)
+            yield instrument, Flow(top, quotes, trades, bars, float(self._listings[instrument].instrument.lot))
 
     def _before(self, listing: Listing, now_ns: int) -> Top:
         """Return the state that history up to ``now_ns`` left behind: the last quote, the day's prices, the close."""
@@ -159,9 +169,9 @@ class Market:
     @staticmethod
     def _update(listing: Listing, top: Top, quotes: Records, trades: Records, bars: Records) -> None:
         if len(quotes):
-            q = quotes[-1]
-            top.bid, top.ask = float(q["bid"]), float(q["ask"])
-            top.bid_size, top.ask_size = (0.0 if math.isnan(q[f]) else float(q[f]) for f in ("bid_size", "ask_size"))
+            newest, lot = quotes[-1:], float(listing.instrument.lot)
+            (top.bid,), (top.ask,) = newest["bid"].tolist(), newest["ask"].tolist()
+            (top.bid_size,), (top.ask_size,) = (quoted_sizes(newest, f, lot) for f in ("bid_size", "ask_size"))
         if len(trades):
             _print(top, trades, ("price", "price", "price", "price", "size"), listing)
         if len(bars):

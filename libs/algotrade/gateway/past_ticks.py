@@ -7,6 +7,7 @@ from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade.gateway.bars import BID_ASK, MIDPOINT, TRADES, in_sessions
 from algotrade.gateway.floor import Floor
 from algotrade.gateway.listings import Listing
+from algotrade.gateway.market import PRICE_DECIMALS, quoted_sizes
 from algotrade.gateway.refusals import not_valid
 from algotrade.gateway.times import TimeError, parse_moment
 from algotrade.ibkr.wire import Answer
@@ -87,9 +88,10 @@ def told(req_id: int, listing: Listing, shown: str, records: Records) -> Answer:
     bids, asks = records["bid"].tolist(), records["ask"].tolist()
     if shown == MIDPOINT:
         return HistoricalTicks(req_id=req_id, is_done=True, ticks=tuple(
-            HistoricalMidpoint(time_s=t, price=(b + a) / 2, size=0.0)
+            HistoricalMidpoint(time_s=t, price=round((b + a) / 2, PRICE_DECIMALS), size=0.0)
             for t, b, a in zip(seconds, bids, asks, strict=True)))
-    sizes = (np.nan_to_num(records[field]).tolist() for field in ("bid_size", "ask_size"))
+    lot = float(listing.instrument.lot)
+    sizes = (quoted_sizes(records, field, lot) for field in ("bid_size", "ask_size"))
     return HistoricalTicksBidAsk(req_id=req_id, is_done=True, ticks=tuple(
         HistoricalBidAsk(time_s=t, mask=0, bid=b, ask=a, bid_size=bs, ask_size=as_)
         for t, b, a, bs, as_ in zip(seconds, bids, asks, *sizes, strict=True)))

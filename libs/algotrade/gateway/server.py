@@ -18,6 +18,7 @@ from algotrade.gateway.refusals import CLIENT_ID_IN_USE, FARMS_OK
 from algotrade.gateway.session import Session
 from algotrade.gateway.tape import Tape
 from algotrade.gateway.times import local, zone_of
+from algotrade.gateway.trading import Trading, TradingSettings
 from algotrade.ibkr.wire import VERSION_MAX, VERSION_MIN, Codec, Request
 from algotrade.telemetry import get_log
 
@@ -40,9 +41,9 @@ DELAY_NS = 15 * 60 * 1_000 * NANOSECONDS_PER_MILLISECOND
 class Gateway:
     """A simulated IB Gateway over recorded market data.
 
-    ``trading``     makes what keeps accounts and orders, given the contracts
+    ``trading``     accounts and rules of the broker; ``make_trading`` makes what keeps to them, given the contracts
     ``start_ns``    market time at which it begins, what lies before is history; None: just before the first record
-    ``speed``       market seconds a second; 0: time stands still until ``advance``
+    ``speed``       market seconds a second; 0: time stands still until ``advance``; and it does for ``hold_s`` first
     ``sessions``    of instruments whose market closes, by instrument id
     ``data``        "delayed": the login may not see live data
     ``version_max`` the newest protocol version that is spoken
@@ -52,7 +53,9 @@ class Gateway:
 
     def __init__(
         self, instruments: Instruments, batches: Iterable[MarketBatch], *,
-        trading: Callable[[Listings], TradingPort], start_ns: int | None = None, speed: float = 1.0,
+        trading: TradingSettings | None = None,
+        make_trading: Callable[[Listings, TradingSettings], TradingPort] = Trading,
+        start_ns: int | None = None, speed: float = 1.0, hold_s: float = 0.0,
         sessions: Mapping[int, Sessions] | None = None, data: DataPermission = "live",
         version_max: int = VERSION_MAX, limits: LimitsSet | None = None, clock: Clock | None = None,
     ) -> None:
@@ -61,14 +64,16 @@ class Gateway:
         self.clock = clock or SystemClock()
         self.limits = limits or LimitsSet()
         self.version_max = version_max
-        tape = Tape(batches, instruments)
+        tape = self._tape = Tape(batches, instruments)
         if start_ns is None:
             start_ns = tape.span_ns[0] - 1 if tape.span_ns is not None else self.clock.time_ns()
         self.listings = Listings(instruments, sessions or {}, start_ns)
-        self.market_clock = MarketClock(self.clock, start_ns, speed)
+        self.market_clock = MarketClock(self.clock, start_ns, speed, hold_s)
         market = Market(tape, self.listings, start_ns)
         delayed = Market(tape, self.listings, start_ns, DELAY_NS) if data == "delayed" else None
-        self.trading = trading(self.listings)
+        self.trading = make_trading(self.listings, trading or TradingSettings())
+        # So that it knows what things are worth before the first record comes; there is nobody to be told anything yet.
+        self.trading.on_market(tape.newest(start_ns), start_ns)
         self._floor = Floor(self.clock, self.market_clock, self.listings, market, delayed, self.limits)
         self._played_ns = start_ns
         self._sessions: dict[int, tuple[Session, Connection]] = {}
@@ -81,6 +86,12 @@ class Gateway:
     def now_ns(self) -> int:
         """Return the market time up to which everything was told."""
         return self._played_ns
+
+    def status(self) -> dict[str, Any]:
+        """Return where the Gateway stands, for people and for who waits for the end of the data."""
+        span_ns = self._tape.span_ns
+        return {"market_ns": self._played_ns, "ends_ns": None if span_ns is None else span_ns[1],
+                "has_ended": span_ns is None or self._played_ns >= span_ns[1], "clients": sorted(self._sessions)}
 
     async def start(self, port: int = 0, host: str = LOOPBACK) -> int:
         """Listen, and return the port; 0 takes a free one. ``OSError`` where that is not to be had."""

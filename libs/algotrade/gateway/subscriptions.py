@@ -6,7 +6,7 @@ Each keeps what it last told, so that it tells changes alone, and can catch up a
 from typing import Protocol
 
 from algotrade.gateway.listings import Listing
-from algotrade.gateway.market import Flow, QuoteRow, Top, TradeRow
+from algotrade.gateway.market import PRICE_DECIMALS, Flow, QuoteRow, Top, TradeRow
 from algotrade.gateway.ticks import (
     ALL_LAST_KIND,
     ASK,
@@ -170,7 +170,7 @@ class Ticks:
             out += [frames.last(self._kind, t.time_s, t.price, t.size, self._exchange) for t in flow.trades]
         elif self._kind == MIDPOINT_KIND:
             for q in flow.quotes:
-                middle = (q.bid + q.ask) / 2
+                middle = round((q.bid + q.ask) / 2, PRICE_DECIMALS)
                 if (middle, 0.0) != self._told:
                     self._told = (middle, 0.0)
                     out.append(frames.midpoint(q.time_s, middle))

@@ -75,6 +75,16 @@ class Tape:
         begin, end = bisect_right(rows, after_ns, key=key), bisect_right(rows, through_ns, key=key)
         return self._shown[kind][rows[begin:end]]
 
+    def newest(self, time_ns: int) -> MarketBatch:
+        """Return the last recorded quote, trade and bar of each instrument up to ``time_ns``."""
+        newest = {}
+        for kind, records in self._recorded.items():
+            past = records[: int(np.searchsorted(records["event_time_ns"], time_ns, side="right"))]
+            # The first of each instrument, seen from the end.
+            _, place = np.unique(past["instrument"][::-1], return_index=True)
+            newest[kind] = past[np.sort(len(past) - 1 - place)]
+        return MarketBatch.of(newest)
+
     def has(self, kind: Kind, instrument: int) -> bool:
         """Tell whether there are shown records of the instrument and kind, now or later."""
         return len(self._rows_of(kind, instrument)) > 0

@@ -35,7 +35,8 @@ class BarSize(NamedTuple):
 
 BAR_SIZES: dict[str, BarSize] = {size.name: size for size in (
     BarSize("5 secs", 5, 3_600), BarSize("10 secs", 10, 4 * 3_600), BarSize("15 secs", 15, 4 * 3_600),
-    BarSize("30 secs", 30, 8 * 3_600), BarSize("1 min", _MINUTE_S, _DAY_S), BarSize("2 mins", 2 * _MINUTE_S, 2 * _DAY_S),
+    BarSize("30 secs", 30, 8 * 3_600),
+    BarSize("1 min", _MINUTE_S, _DAY_S), BarSize("2 mins", 2 * _MINUTE_S, 2 * _DAY_S),
     BarSize("3 mins", 3 * _MINUTE_S, 7 * _DAY_S), BarSize("5 mins", 5 * _MINUTE_S, 7 * _DAY_S),
     BarSize("10 mins", 10 * _MINUTE_S, 7 * _DAY_S), BarSize("15 mins", 15 * _MINUTE_S, 7 * _DAY_S),
     BarSize("20 mins", 20 * _MINUTE_S, 7 * _DAY_S), BarSize("30 mins", 30 * _MINUTE_S, 28 * _DAY_S),
@@ -61,7 +62,7 @@ class IbkrFeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     ``history_open_max``    requests for bars that may be open at once (IB: 50; documented)
     ``delayed``             take delayed data where there is no subscription: flagged, and nothing is priced by them
     ``stale_s_max``         silence of an instrument within its liquid hours, after which it is asked for again
-    ``verify_s_max``        how soon a tick has to prove that subscriptions outlived a lost link (1102), or a farm's fall
+    ``verify_s_max``        how soon a tick has to prove that subscriptions outlived a lost link (1102) or farm
     """
 
     quotes: bool = True
