@@ -65,6 +65,7 @@ torture-kafka: $(READY) ## the same with DRILLS kills per plane, 50 take-overs, 
 bench: $(READY) ## measure, and print tables with medians beside what is asked (15 minutes, quiet machine)
 	$(BIN)/python -m tests.benchmarks.micro
 	$(BIN)/python -m tests.benchmarks.replay
+	$(BIN)/python -m tests.benchmarks.gateway
 	$(BIN)/python -m tests.benchmarks.kafka
 	$(BIN)/python -m tests.benchmarks.scaling
 

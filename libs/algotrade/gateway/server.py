@@ -87,6 +87,10 @@ class Gateway:
         """Return the market time up to which everything was told."""
         return self._played_ns
 
+    def held(self) -> int:
+        """Return how many requests of the clients are open: subscriptions, and history that is kept up to date."""
+        return self._floor.held.total()
+
     async def start(self, port: int = 0, host: str = LOOPBACK) -> int:
         """Listen, and return the port; 0 takes a free one. ``OSError`` where that is not to be had."""
         loop = asyncio.get_running_loop()
