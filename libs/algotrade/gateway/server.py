@@ -125,10 +125,11 @@ class Gateway:
     def step(self) -> bool:
         """Play a part of what is due, and tell whether more is."""
         now_ns = self.market_clock.now_ns()
+        stride_ns = max(STEP_NS, (now_ns - self._played_ns) // STEPS_MAX)
         for _ in range(STEPS_MAX):
             if self._played_ns >= now_ns:
                 break
-            self._play(min(now_ns, self._played_ns + max(STEP_NS, (now_ns - self._played_ns) // STEPS_MAX)))
+            self._play(min(now_ns, self._played_ns + stride_ns))
         return self._played_ns < now_ns
 
     def _play(self, to_ns: int) -> None:
