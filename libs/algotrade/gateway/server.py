@@ -93,6 +93,10 @@ class Gateway:
         return {"market_ns": self._played_ns, "ends_ns": None if span_ns is None else span_ns[1],
                 "has_ended": span_ns is None or self._played_ns >= span_ns[1], "clients": sorted(self._sessions)}
 
+    def held(self) -> int:
+        """Return how many requests of the clients are open: subscriptions, and history that is kept up to date."""
+        return self._floor.held.total()
+
     async def start(self, port: int = 0, host: str = LOOPBACK) -> int:
         """Listen, and return the port; 0 takes a free one. ``OSError`` where that is not to be had."""
         loop = asyncio.get_running_loop()
@@ -127,10 +131,11 @@ class Gateway:
     def step(self) -> bool:
         """Play a part of what is due, and tell whether more is."""
         now_ns = self.market_clock.now_ns()
+        stride_ns = max(STEP_NS, (now_ns - self._played_ns) // STEPS_MAX)
         for _ in range(STEPS_MAX):
             if self._played_ns >= now_ns:
                 break
-            self._play(min(now_ns, self._played_ns + max(STEP_NS, (now_ns - self._played_ns) // STEPS_MAX)))
+            self._play(min(now_ns, self._played_ns + stride_ns))
         return self._played_ns < now_ns
 
     def _play(self, to_ns: int) -> None:
