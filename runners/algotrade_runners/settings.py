@@ -16,6 +16,7 @@ import msgspec
 from algotrade.bus.topics import PLANES
 from algotrade.config import ConfigError, convert, load, load_sessions
 from algotrade.domain import Clock, Instrument, Instruments, ScaledClock, Sessions
+from algotrade.execution.ibkr.settings import OrderSettings
 from algotrade.feeds import QualityRules
 from algotrade.feeds.ibkr.settings import IbkrFeedSettings
 from algotrade.ibkr.contracts import ContractFacts
@@ -176,6 +177,25 @@ class CalendarSettings(_Section, frozen=True, kw_only=True):
         return int(first.timestamp()) * 10**9, int((last + timedelta(days=1)).timestamp()) * 10**9 - 1
 
 
+class IbkrOrders(_Section, frozen=True, kw_only=True):
+    """How orders go to Interactive Brokers.
+
+    ``time_zone``    that TWS or the Gateway is set to, an IANA name: of times that name none
+    ``outside_rth``  orders may fill outside regular trading hours
+    """
+
+    time_zone: str = "UTC"
+    outside_rth: bool = False
+
+    def __post_init__(self) -> None:
+        self.of(IbkrSettings())
+
+    def of(self, ibkr: IbkrSettings) -> OrderSettings:
+        """Return the settings of the broker that is reached by ``ibkr``."""
+        return OrderSettings(account=ibkr.account, client_id=ibkr.client_id, time_zone=self.time_zone,
+                             outside_rth=self.outside_rth)
+
+
 class ClockSettings(_Section, frozen=True, kw_only=True):
     """What time it is, for a run against a simulated Gateway whose market is not of today.
 
@@ -226,6 +246,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     feed: FeedSettings = FeedSettings()
     ibkr: IbkrSettings | None = None
     ibkr_feed: IbkrFeedSettings = IbkrFeedSettings()
+    ibkr_orders: IbkrOrders = IbkrOrders()
     contracts: dict[str, ContractFacts] = {}
     clock: ClockSettings = ClockSettings()
     run: RunSettings = RunSettings()
