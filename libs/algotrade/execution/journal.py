@@ -6,6 +6,7 @@ import msgspec
 
 from algotrade.domain import IntentId
 from algotrade.execution.broker import BrokerEvent, Cancel, Command, Place, Replace
+from algotrade.risk import Reason
 
 
 class JournalEntry(msgspec.Struct, frozen=True, kw_only=True, tag="command"):
@@ -36,14 +37,15 @@ class IntentTaken(msgspec.Struct, frozen=True, kw_only=True, tag="intent"):
 
     ``shard``, ``position``  where it stands in the intents
     ``now_ns``               the clock then
-    ``market_sequence``      up to which market records had moved the marks
+    ``decided``              what the risk gate decided by the prices of that moment, None where it was not asked: it is
+                             not asked again, since those prices may be gone
     ``broker_order_id``      that its command was bound to, 0 where it made none
     """
 
     shard: int
     position: int
     now_ns: int
-    market_sequence: int
+    decided: Reason | None = None
     broker_order_id: int = 0
 
 

@@ -56,11 +56,13 @@ class Handling(msgspec.Struct, frozen=True):
     """What an intent leads to: reports to publish, and at most one command to journal and then send.
 
     ``is_again``  the reports were published before
+    ``decided``   by the risk gate, None where it was not asked
     """
 
     reports: tuple[ExecutionReport, ...] = ()
     command: Command | None = None
     is_again: bool = False
+    decided: Reason | None = None
 
 
 class ManagerState(msgspec.Struct, kw_only=True):
@@ -100,11 +102,12 @@ class OrderManager:
         """The gate's reference prices, which the host moves with market data."""
         return self._gate.marks
 
-    def on_intent(self, intent: OrderIntent, now_ns: int) -> Handling:
+    def on_intent(self, intent: OrderIntent, now_ns: int, decided: Reason | None = None) -> Handling:
         """Take an intent that arrived at ``now_ns`` (event time in replay, the clock live).
 
-        One that was seen before is answered with its order's last report, if that is still kept; an intent whose id is
-        known with other content is a bug of its strategy, and an assertion here.
+        ``decided`` by the risk gate when it was taken before, as was recorded; None asks the gate. One that was seen
+        before is answered with its order's last report, if that is still kept; an intent whose id is known with other
+        content is a bug of its strategy, and an assertion here.
         """
         if self.orders.seen(intent):
             known = self.orders.by_intent(intent.id)
@@ -114,9 +117,9 @@ class OrderManager:
             return self._again(known)
         self.orders.saw(intent)
         if isinstance(intent, NewOrder):
-            return self._new(intent, now_ns)
+            return self._new(intent, now_ns, decided)
         self.orders.handled_request(intent.id)
-        return self._request(intent, now_ns)
+        return self._request(intent, now_ns, decided)
 
     def on_late(self, intent: OrderIntent, now_ns: int) -> Handling:
         """Answer an intent that was replayed: it could not be read when it was due, and never trades any more.
@@ -194,7 +197,7 @@ class OrderManager:
         self.corrections = state.corrections
         self.overfills = state.overfills
 
-    def _new(self, intent: NewOrder, now_ns: int) -> Handling:
+    def _new(self, intent: NewOrder, now_ns: int, decided: Reason | None) -> Handling:
         order = self._order(intent)
         if now_ns >= intent.expires_at_ns:
             late = self._turned_down(order, OrderStatus.EXPIRED, ExecType.EXPIRED, "intent_expired", now_ns)
@@ -202,13 +205,15 @@ class OrderManager:
         word = self._why_no_group(intent)
         if word:
             return Handling((self._turned_down(order, OrderStatus.REJECTED, ExecType.REJECTED, word, now_ns),))
-        verdict = self._gate.check(intent, now_ns)
+        verdict = self._gate.check(intent, now_ns, decided)
         if isinstance(verdict, Refused):
             word = verdict.reason.word
-            return Handling((self._turned_down(order, OrderStatus.REJECTED, ExecType.REJECTED, word, now_ns),))
+            report = self._turned_down(order, OrderStatus.REJECTED, ExecType.REJECTED, word, now_ns)
+            return Handling((report,), decided=verdict.reason)
         self._gate.reserve(intent.instrument, intent.side, verdict.lots, orders=1)
         self.orders.keep(order)
-        return Handling(command=Place(order_id=order.order_id, approved=verdict, event_time_ns=now_ns))
+        command = Place(order_id=order.order_id, approved=verdict, event_time_ns=now_ns)
+        return Handling(command=command, decided=Reason.PASSED)
 
     def _why_no_group(self, intent: NewOrder) -> str:
         """Return why the order may not have the parent or the group that it names, "" where it may, or names none.
@@ -242,7 +247,7 @@ class OrderManager:
         self.orders.keep_turned_down(ended)
         return self._report(ended, exec_type, now_ns, order.intent.id, reason=reason)
 
-    def _request(self, intent: CancelOrder | ReplaceOrder, now_ns: int) -> Handling:
+    def _request(self, intent: CancelOrder | ReplaceOrder, now_ns: int, decided: Reason | None) -> Handling:
         """Cancel or replace: refused with a reason, or a command."""
         order = self.orders.by_intent(intent.target)
         if order is None:
@@ -259,18 +264,23 @@ class OrderManager:
         command: Command
         if isinstance(intent, CancelOrder):
             command = Cancel(order_id=order.order_id, request_id=intent.id, event_time_ns=now_ns)
+            decided = None
         else:
-            checked = self._check_replace(order, intent, now_ns)
-            if isinstance(checked, str):
-                return Handling((self._request_refused(order, intent, checked, now_ns),))
+            checked = self._check_replace(order, intent, now_ns, decided)
+            if not isinstance(checked, Approved):
+                word, decided = (checked, None) if isinstance(checked, str) else (checked.reason.word, checked.reason)
+                return Handling((self._request_refused(order, intent, word, now_ns),), decided=decided)
             command = Replace(order_id=order.order_id, request_id=intent.id, approved=checked, event_time_ns=now_ns)
+            decided = Reason.PASSED
         reserved_lots = self._reserved_lots(order)
         self.orders.ask(order.order_id, intent)
         self._keep(order, msgspec.structs.replace(order, status=status), reserved_lots)
-        return Handling(command=command)
+        return Handling(command=command, decided=decided)
 
-    def _check_replace(self, order: Order, intent: ReplaceOrder, now_ns: int) -> Approved | str:
-        """Return the gate's pass for what the order would become, or why it may not become that."""
+    def _check_replace(
+        self, order: Order, intent: ReplaceOrder, now_ns: int, decided: Reason | None,
+    ) -> Approved | Refused | str:
+        """Return the gate's verdict on what the order would become, or why it was not even asked."""
         if intent.quantity is not None and not (intent.quantity.is_finite() and intent.quantity > 0):
             return Reason.QUANTITY_NOT_POSITIVE.word
         # Born with the request: the venue must not take it for one that was there before.
@@ -281,10 +291,10 @@ class OrderManager:
         # Checked as if the order were not there; its own lots stay reserved until the broker has answered.
         side, instrument, held = order.intent.side, order.intent.instrument, self._reserved_lots(order)
         self._gate.reserve(instrument, side, -held, orders=-1)
-        verdict = self._gate.check(msgspec.structs.replace(wanted, quantity=rest), now_ns)
+        verdict = self._gate.check(msgspec.structs.replace(wanted, quantity=rest), now_ns, decided)
         self._gate.reserve(instrument, side, held, orders=1)
         if isinstance(verdict, Refused):
-            return verdict.reason.word
+            return verdict
         return msgspec.structs.replace(verdict, intent=wanted)
 
     def _answered(self, order: Order, event: BrokerEvent, status: OrderStatus) -> CancelOrder | ReplaceOrder | None:

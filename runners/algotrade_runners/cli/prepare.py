@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from algotrade.bus import bus_at
-from algotrade.config import ConfigError, convert, load, override
+from algotrade.config import ConfigError, convert, override
 from algotrade.feeds import FileFacts, inspect, instruments_of, write_sample
 from algotrade.strategy import STRATEGIES, default_for, definition_of
-from algotrade_runners.settings import Settings, check_whole
+from algotrade_runners.settings import Settings, check_whole, load_settings
 
 LOOPBACK = "127.0.0.1"
 SAMPLE_STATEMENT = (
@@ -114,7 +114,7 @@ def _as_before(request: Request, data_sha256: dict[str, str]) -> Settings:
 
     Where its files are and how fast it goes may change: neither changes a fill.
     """
-    settings = load(request.config, Settings, os.environ)
+    settings = load_settings(request.config, os.environ)
     began = msgspec.json.decode(request.manifest.read_bytes()) if request.manifest.exists() else {}
     if began.get("data_sha256", data_sha256) != data_sha256:
         given = "--data" if request.data else "no --data, and so the sample"

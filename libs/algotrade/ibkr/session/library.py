@@ -80,6 +80,12 @@ class LibraryLink:
         """Done when the connection has ended, with the system's reason, or ""."""
 
     @property
+    def may_write(self) -> bool:
+        """Tell whether what is written now can still leave, and nothing waits before it."""
+        link = self._connection.transport
+        return link is not None and not link.is_closing() and link.get_write_buffer_size() == 0
+
+    @property
     def has_socket(self) -> bool:
         """Tell whether the connection was taken and has not ended."""
         return self._connection.transport is not None
@@ -116,12 +122,6 @@ class LibraryLink:
         if self._connection.transport is not None:
             self._on_sent(data)
             self._send(data)
-
-    @property
-    def unwritten_bytes(self) -> int:
-        """Return how much the system has not taken yet: the other side reads too slowly, or is gone."""
-        link = self._connection.transport
-        return 0 if link is None else int(link.get_write_buffer_size())
 
     def pause(self, *, paused: bool) -> None:
         """Stop or go on taking bytes from the socket; the other side feels it."""

@@ -148,6 +148,7 @@ class LinkStates:
 
         Those of ``SOCKET_CODES`` are not followed here: the connection has to be closed first.
         """
+        assert self.socket is not SocketState.DOWN, "a code from a connection that has ended"
         event = ORDER_LINK_CODES.get(code)
         if event is not None:
             return self._orders_event(event)

@@ -44,7 +44,7 @@ class Witness(Protocol):
         ...
 
     def disconnected(self, because: str) -> None:
-        """Take note: the connection has ended, or was never made."""
+        """Take note: the connection has ended, or was never made; ``because`` is the name of the error."""
         ...
 
 
@@ -250,7 +250,7 @@ class Session:
                 self._changed.notify_all()
                 in_maintenance = bool(self._core.maintenance())
             if self._witness is not None:
-                self._witness.disconnected(str(failure))
+                self._witness.disconnected(type(failure).__name__)
             if isinstance(failure, Refused):
                 raise failure
             wait_s = self._backoff.failed(client_id_in_use=isinstance(failure, ClientIdInUse),
@@ -319,7 +319,7 @@ class Session:
             with self._changed:
                 wait_s = self._core.step()
                 self._write(link)
-                is_blocked = link.unwritten_bytes > 0
+                is_blocked = not link.may_write
                 link.pause(paused=self._core.is_full)
                 if self._core.has_events:
                     self._changed.notify_all()
@@ -332,7 +332,7 @@ class Session:
 
     def _write(self, link: LibraryLink) -> None:
         # What the system does not take at once stays with us, where it is certain that it was not sent.
-        while not link.unwritten_bytes and not link.lost.done() and (frame := self._core.take()) is not None:
+        while link.may_write and (frame := self._core.take()) is not None:
             link.write(frame)
 
     def _arrived(self, data: bytes) -> None:

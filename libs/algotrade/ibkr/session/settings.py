@@ -65,8 +65,8 @@ def _paper_ports() -> str:
 _FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
 
 
-def ibkr_settings(environment: Mapping[str, str]) -> IbkrSettings:
-    """Return the settings that ``environment`` names; what it does not name keeps its default.
+def ibkr_settings(environment: Mapping[str, str], otherwise: IbkrSettings | None = None) -> IbkrSettings:
+    """Return the settings that ``environment`` names; what it does not name is as in ``otherwise``, or by default.
 
     Read are IBKR_HOST, IBKR_PORT, IBKR_ACCOUNT, IBKR_CLIENT_ID, IBKR_READ_ONLY and IBKR_CLIENT. Raises
     ``SettingsRefused``, which names the variable.
@@ -84,7 +84,7 @@ def ibkr_settings(environment: Mapping[str, str]) -> IbkrSettings:
             raise SettingsRefused(f"IBKR_READ_ONLY is {text!r}; allowed: {', '.join(filter(None, _FLAGS))}, or empty")
         found["read_only"] = _FLAGS[text]
     try:
-        return IbkrSettings(**found)
+        return msgspec.structs.replace(otherwise or IbkrSettings(), **found)
     except SettingsRefused as error:
         field, _, rest = str(error).partition(" ")
         raise SettingsRefused(f"IBKR_{field.upper()} {rest}") from error

@@ -49,11 +49,7 @@ class Codec:
         encode = self._encoders.get(type(message))
         if encode is None:
             encode = self._encoders[type(message)] = compiled(type(message), self.version)[1]
-        text = encode(message)
-        if isinstance(message, Request) and not text.isascii():
-            wrong = next(c for c in text if not c.isascii())
-            raise WireError(f"{type(message).__name__} holds {wrong!r}; allowed: ASCII")
-        return framed(text.encode())
+        return framed(encode(message).encode())
 
     def _decoder(
         self, known: Mapping[bytes, type[Message]], decoders: dict[bytes, Decode], wire_id: bytes, what: str,
