@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 
-
 from algotrade.domain import (
     CancelOrder,
     ExecutionReport,
@@ -11,6 +10,7 @@ from algotrade.domain import (
     IntentId,
     NewOrder,
     OrderIntent,
+    OrderStatus,
     OrderType,
     ReplaceOrder,
     Side,
@@ -242,9 +242,9 @@ def completed(status="Cancelled", *, reference="s.r.1.0", filled=0, **terms) -> 
                             state=OrderState(status=status))
 
 
-def execution(quantity=100, *, exec_id="0000e0d5.6512.01.01", reference="s.r.1.0", order_id=1, perm_id=1001, price="100",
-              side="BOT", account=ACCOUNT, client_id=CLIENT, instrument=0, time="20260921-14:30:00", liquidation=0,
-              req_id=-1) -> a.ExecutionData:
+def execution(quantity=100, *, exec_id="0000e0d5.6512.01.01", reference="s.r.1.0", order_id=1, perm_id=1001,
+              price="100", side="BOT", account=ACCOUNT, client_id=CLIENT, instrument=0, time="20260921-14:30:00",
+              liquidation=0, req_id=-1) -> a.ExecutionData:
     return a.ExecutionData(
         req_id=req_id, order_id=order_id, contract=CONTRACTS[instrument],
         execution=Execution(
@@ -267,3 +267,14 @@ def error(code, *, req_id=1, message="something") -> a.ErrorMessage:
     return a.ErrorMessage(req_id=req_id, code=code, message=message)
 
 
+def working(**terms) -> Desk:
+    """Return a desk with order 1 working at the broker: 100 at a limit of 100."""
+    desk = Desk()
+    desk.intent(new(1, limit=100))
+    desk.say(open_order(limit=100, **terms))
+    assert desk.status() is OrderStatus.NEW
+    return desk
+
+
+def kinds(reports):
+    return [(report.exec_type, report.status) for report in reports]
