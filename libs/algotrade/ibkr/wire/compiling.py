@@ -4,30 +4,40 @@ A generic walk over the layout for each tick would cost several times what the f
 written as source and compiled once, as dataclasses are. Field values only ever reach them as arguments.
 """
 
-import math
+import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from algotrade.ibkr.wire.errors import WireError
-from algotrade.ibkr.wire.kinds import FLOAT, INT, INT_MAX, MAYBE_FLOAT, decode_int
-from algotrade.ibkr.wire.layout import Constant, Field, Layout, Many, Member, When, at_version, layout_of, members
-from algotrade.ibkr.wire.message import Message
+from algotrade.ibkr.wire.layout import (
+    Constant,
+    Field,
+    Layout,
+    Many,
+    Member,
+    Rest,
+    When,
+    at_version,
+    layout_of,
+    members,
+)
+from algotrade.ibkr.wire.message import Message, Request
+from algotrade.ibkr.wire.numbers import decode_int
 
-Decode = Callable[[bytes, list[bytes]], Message]
+M = TypeVar("M", bound=Message)
+
+Decode = Callable[[list[bytes]], M]
 Encode = Callable[[Any], str]
 
-PLAIN = b"0123456789.-\0"
-"""The bytes of a message of plain numbers; one with any other byte, or longer than the next, goes the strict way."""
-PLAIN_BYTES_MAX = 200
 
+@functools.cache
+def compiled(message: type[M], version: int) -> tuple[Decode[M], Encode]:
+    """Return decode and encode of ``message`` at server ``version``; compiled once in a process.
 
-def compiled(message: type[Message], version: int) -> tuple[Decode, Encode]:
-    """Return decode and encode of ``message`` at server ``version``.
-
-    decode(payload, fields) takes a payload and the same split at its NULs; encode(message) gives the payload's text.
-    Both raise ``WireError``.
+    decode(fields) takes a payload, split at its NULs; encode(message) gives the payload's text. Both raise
+    ``WireError``.
     """
     compiler = _Compiler(message, version)
     return compiler.decode(), compiler.encode()
@@ -38,71 +48,41 @@ class _Compiler:
         self._message = message
         self._version = version
         self._layout = at_version(layout_of(message), version)
+        self._is_asked = issubclass(message, Request)
+        assert not (self._is_asked and Rest() in self._layout), f"{message.__name__}: a request has no rest"
         self._lines: list[str] = []
         self._depth = 0
         self._globals: dict[str, Any] = {
-            "M": message, "PLAIN": PLAIN, "isfinite": math.isfinite, "decode_int": decode_int,
-            "decode_count": _decode_count, "wrong_count": _wrong_count, "NOTHING": None,
+            "M": message, "decode_own_version": decode_int, "decode_count": _decode_count,
+            "wrong_count": _wrong_count, "NOTHING": None,
         }
 
     # Decoding.
 
-    def decode(self) -> Decode:
-        """Return the decoder; numbers alone have a fast way, which hands whatever it doubts to the strict one."""
+    def decode(self) -> Decode[Any]:
+        """Return the decoder."""
         title = self._message.__name__
-        self._start("def strict(fields):")
+        self._start("def decode(fields):")
         self._emit("rest = iter(fields)")
         self._emit("take = rest.__next__")
         self._emit("take()")
         self._emit("try:")
         self._depth += 1
         if self._message.VERSION is not None:
-            self._emit(f"decode_int(take(), {title + '.version'!r})")
+            self._emit(f"decode_own_version(take(), {title + '.version'!r})")
         for path in self._conditional(self._layout):
             self._emit(f"{_variable(path)} = {self._default(path)}")
         self._read(self._layout, "")
+        # A payload ends in a NUL, so that behind its last field one more is found, which is empty.
         self._emit("end = take()")
         self._depth -= 1
         self._emit("except StopIteration:")
         self._emit(f"    raise wrong_count({title!r}, fields) from None")
-        self._emit("if end or next(rest, NOTHING) is not NOTHING:")
+        self._emit("if fields[-1]:" if Rest() in self._layout else "if end or next(rest, NOTHING) is not NOTHING:")
         self._emit(f"    raise wrong_count({title!r}, fields)")
         self._emit(f"return {self._built('M', self._message, self._layout, '')}")
-        fast = self._plain()
-        if fast is None:
-            self._emit_at(0, "def decode(payload, fields):")
-            self._emit_at(1, "return strict(fields)")
-        else:
-            self._lines.extend(fast)
-        decode: Decode = self._compile("decode")
+        decode: Decode[Any] = self._compile("decode")
         return decode
-
-    def _plain(self) -> list[str] | None:
-        """Return the fast way's source, where the message is flat and of plain numbers alone."""
-        own = members(self._message)
-        if not self._layout or not all(
-            isinstance(item, Field) and item.path in own and own[item.path].kind in (INT, FLOAT, MAYBE_FLOAT)
-            for item in self._layout
-        ):
-            return None
-        names = [item.path for item in self._layout if isinstance(item, Field)]
-        kinds = {name: own[name].kind for name in names}
-        version = ["own_version"] if self._message.VERSION is not None else []
-        lines = ["def decode(payload, fields):",
-                 f"    if len(payload) > {PLAIN_BYTES_MAX} or payload.translate(None, PLAIN):",
-                 "        return strict(fields)",
-                 "    try:",
-                 f"        {', '.join(['_', *version, *names, '_'])} = fields"]
-        lines += [f"        {name} = int({name})" for name in [*version, *(n for n in names if kinds[n] is INT)]]
-        lines += [f"        {name} = float({name}) if {name} else None" for name in names if kinds[name] is MAYBE_FLOAT]
-        lines += [f"        {name} = float({name})" for name in names if kinds[name] is FLOAT]
-        lines += ["    except ValueError:", "        return strict(fields)"]
-        doubts = [f"not -{INT_MAX} <= {name} <= {INT_MAX}" for name in names if kinds[name] is INT]
-        doubts += [f"{name} is not None and not isfinite({name})" for name in names if kinds[name] is MAYBE_FLOAT]
-        doubts += [f"not isfinite({name})" for name in names if kinds[name] is FLOAT]
-        lines += [f"    if {' or '.join(doubts)}:", "        return strict(fields)",
-                  f"    return M({', '.join(f'{name}={name}' for name in names)})"]
-        return lines
 
     def _read(self, layout: Layout, inside: str) -> None:
         for item in layout:
@@ -112,11 +92,11 @@ class _Compiler:
                 path = inside + item.path
                 self._emit(f"{_variable(path)} = {self._kind(path, 'decode')}(take(), {self._name(path)})")
             elif isinstance(item, When):
-                self._emit(f"if {_test(item.test, _variable(inside + item.path))}:")
-                self._block(item.items, inside, self._read)
-            else:
-                assert isinstance(item, Many), f"{item} at one version"
+                self._when(item, _variable(inside + item.path), inside, self._read)
+            elif isinstance(item, Many):
                 self._read_many(item, inside + item.path)
+            else:
+                assert isinstance(item, Rest), f"{item} at one version"
 
     def _read_many(self, item: Many, path: str) -> None:
         member = self._member(path)
@@ -175,20 +155,22 @@ class _Compiler:
                 path = inside + item.path
                 self._emit(f"add({self._kind(path, 'encode')}({_value(path)}, {self._name(path)}))")
             elif isinstance(item, When):
-                self._emit(f"if {_test(item.test, _value(inside + item.path))}:")
-                self._block(item.items, inside, self._write)
+                self._when(item, _value(inside + item.path), inside, self._write)
+            elif isinstance(item, Many):
+                self._write_many(item, inside + item.path)
             else:
-                assert isinstance(item, Many), f"{item} at one version"
-                path = inside + item.path
-                member = self._member(path)
-                self._emit(f"add(str(len({_value(path)})))")
-                self._emit(f"for {_variable(path)}_one in {_value(path)}:")
-                self._depth += 1
-                if member.part is None:
-                    self._emit(f"add({self._kind(path, 'encode')}({_variable(path)}_one, {self._name(path)}))")
-                else:
-                    self._write(self._element(item, member.part), path + "/")
-                self._depth -= 1
+                assert isinstance(item, Rest), f"{item} at one version"
+
+    def _write_many(self, item: Many, path: str) -> None:
+        member = self._member(path)
+        self._emit(f"add(str(len({_value(path)})))")
+        self._emit(f"for {_variable(path)}_one in {_value(path)}:")
+        self._depth += 1
+        if member.part is None:
+            self._emit(f"add({self._kind(path, 'encode')}({_variable(path)}_one, {self._name(path)}))")
+        else:
+            self._write(self._element(item, member.part), path + "/")
+        self._depth -= 1
 
     # Both.
 
@@ -211,7 +193,10 @@ class _Compiler:
         kind = self._member(path).kind
         assert kind is not None, f"{path} of {self._message.__name__} is no field"
         name = f"{way}_{kind.name}"
-        self._globals[name] = kind.decode if way == "decode" else kind.encode
+        if way == "decode":
+            self._globals[name] = kind.decode_asked if self._is_asked and kind.decode_asked else kind.decode
+        else:
+            self._globals[name] = kind.encode_asked if self._is_asked and kind.encode_asked else kind.encode
         return name
 
     def _default(self, path: str) -> str:
@@ -227,9 +212,12 @@ class _Compiler:
         always = {item.path for item in layout if isinstance(item, (Field, Many))}
         return [inside + p for p in dict.fromkeys(_paths(layout)) if p not in always]
 
-    def _block(self, items: Layout, inside: str, walk: Callable[[Layout, str], None]) -> None:
+    def _when(self, item: When, value: str, inside: str, walk: Callable[[Layout, str], None]) -> None:
+        """Emit ``item``'s own under its test of ``value``."""
+        self._emit(f"x = {value}")
+        self._emit(f"if {item.test}:")
         self._depth += 1
-        walk(items, inside)
+        walk(item.items, inside)
         self._depth -= 1
 
     def _start(self, line: str) -> None:
@@ -270,14 +258,11 @@ def _paths(layout: Layout) -> list[str]:
 
 
 def _variable(path: str) -> str:
-    return path.replace(".", "_").replace("/", "__")
+    """Return the name of a field's value when decoding, which no name of the generated code's own can be."""
+    return "f_" + path.replace(".", "_").replace("/", "__")
 
 
 def _value(path: str) -> str:
     """Return the source of a field's value when encoding: of the element at hand, where it is in a repeated part."""
     many, _, rest = path.rpartition("/")
     return f"{_variable(many)}_one.{rest}" if many else f"m.{rest}"
-
-
-def _test(test: str, value: str) -> str:
-    return test.replace("x", value) if test == "x" else f"(lambda x: {test})({value})"

@@ -21,11 +21,12 @@ class Splitter:
     """Cuts a stream of bytes, however it was cut on its way, into the payloads of its frames.
 
     Keeps at most one unfinished frame. After a ``WireError`` the stream is of no more use: where the next frame would
-    begin is not known.
+    begin is not known, and every further call raises.
     """
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
+        self._wanted = 4
 
     @property
     def waiting_bytes(self) -> int:
@@ -36,20 +37,28 @@ class Splitter:
         """Take the next bytes and return the payloads that they complete, in order.
 
         A length above ``FRAME_BYTES_MAX`` is a ``WireError`` at once, before its bytes are waited for; so is an empty
-        frame.
+        frame. What was complete before it is returned first, and the next call raises.
         """
         if self._rest:
-            data = self._rest + data
-        payloads = []
-        at, end = 0, len(data)
-        while end - at >= 4:
-            (length,) = _LENGTH.unpack_from(data, at)
+            self._rest += data
+            if len(self._rest) < self._wanted:
+                return []
+            data = bytes(self._rest)
+        payloads: list[bytes] = []
+        append, unpack = payloads.append, _LENGTH.unpack_from
+        at, end, self._wanted = 0, len(data), 4
+        while (begin := at + 4) <= end:
+            (length,) = unpack(data, at)
             if not 0 < length <= FRAME_BYTES_MAX:
+                if payloads:
+                    break
+                self._rest = bytearray(data[at:begin])
                 raise WireError(f"a frame of {length} bytes; allowed: 1 to {FRAME_BYTES_MAX}")
-            if end - at - 4 < length:
+            stop = begin + length
+            if stop > end:
+                self._wanted = 4 + length
                 break
-            at += 4
-            payloads.append(data[at : at + length])
-            at += length
-        self._rest = data[at:] if at else data
+            append(data[begin:stop])
+            at = stop
+        self._rest = bytearray(data[at:])
         return payloads

@@ -1,197 +1,164 @@
 """The kinds of field: how each is written, and what is taken for one.
 
-Records say what their fields are by these names: ``req_id: Int``, ``limit: MaybeDecimal``. "Maybe" kinds may be unset:
-None here, empty on the wire, and the largest int or double where a server spells it out.
+Records say what their fields are by these names: ``req_id: Int``, ``limit: MaybeNumber``. "Maybe" kinds may be unset:
+None here, empty on the wire, and the largest int or double where a server spells it out. ``Int0``, ``Number0`` and
+their like have a value of their own for an empty field, because servers leave such fields empty and clients take that
+value for it.
 """
 
-import math
-import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any, NamedTuple
 
-from algotrade.ibkr.wire.errors import WireError
+import msgspec
 
-UNSET_INT = b"2147483647"
-UNSET_DOUBLE = Decimal("1.7976931348623157E308")
-INT_MAX = 2**63 - 1
-TEXT_MAX = 1_000_000
+from algotrade.ibkr.wire.errors import refused
+from algotrade.ibkr.wire.numbers import (
+    INT_MAX,
+    UNSET_DOUBLE,
+    UNSET_DOUBLE_TEXT,
+    UNSET_INT,
+    decode_decimal,
+    decode_float,
+    decode_int,
+    decode_maybe_decimal,
+    decode_maybe_float,
+    decode_maybe_int,
+    decode_offset,
+    encode_decimal,
+    encode_float,
+    encode_int,
+    encode_offset_asked,
+    encode_offset_told,
+)
+from algotrade.ibkr.wire.texts import (
+    decode_ascii,
+    decode_escaped,
+    decode_flag,
+    decode_text,
+    encode_ascii,
+    encode_escaped,
+    encode_flag,
+    encode_text,
+)
 
-_INT = re.compile(rb"-?[0-9]{1,19}")
-_NUMBER = re.compile(rb"-?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?")
-_PLACES_MAX = 60
-"""Decimal places and digits that a number may span: no price or size needs more, and a huge one fills memory."""
-_INFINITE = {b"Infinity", b"Infinite"}
+Decoder = Callable[[bytes, str], Any]
+Encoder = Callable[[Any, str], str]
 
 
 class Kind(NamedTuple):
-    """One kind of field. ``decode`` and ``encode`` take the value and the field's name, for the error."""
+    """One kind of field. ``decode`` and ``encode`` take the value and the field's name, for the error.
+
+    ``decode_asked`` and ``encode_asked`` serve requests, where these write or allow something else.
+    """
 
     name: str
-    decode: Callable[[bytes, str], Any]
-    encode: Callable[[Any, str], str]
+    decode: Decoder
+    encode: Encoder
+    decode_asked: Decoder | None = None
+    encode_asked: Encoder | None = None
 
 
-def _refused(name: str, value: object, allowed: str) -> WireError:
-    shown = repr(value)
-    shown = shown if len(shown) <= 80 else shown[:77] + "..."
-    return WireError(f"{name} is {shown}; allowed: {allowed}")
+def _maybe(encode: Encoder, unset: float | None = None, spelt: str = "") -> Encoder:
+    """Return ``encode`` that writes None as ``spelt``, and refuses ``unset``, which would be read as None."""
 
-
-def decode_int(raw: bytes, name: str) -> int:
-    """Return a whole number of at most 64 bits."""
-    if _INT.fullmatch(raw):
-        value = int(raw)
-        if -INT_MAX <= value <= INT_MAX:
-            return value
-    raise _refused(name, raw, "a whole number")
-
-
-def decode_maybe_int(raw: bytes, name: str) -> int | None:
-    """Return a whole number, None where it is not set."""
-    return None if not raw or raw == UNSET_INT else decode_int(raw, name)
-
-
-def decode_decimal(raw: bytes, name: str) -> Decimal:
-    """Return a finite number, exactly as it was written."""
-    if _NUMBER.fullmatch(raw):
-        value = Decimal(raw.decode())
-        _, digits, exponent = value.as_tuple()
-        assert isinstance(exponent, int), "what the pattern takes is finite"
-        if len(digits) <= _PLACES_MAX and exponent >= -_PLACES_MAX and exponent + len(digits) <= _PLACES_MAX:
-            return value
-        # How a zero, or a limit of double precision, may be spelled by who prints doubles.
-        if not value or value == UNSET_DOUBLE:
-            return Decimal(0) if not value else UNSET_DOUBLE
-    raise _refused(name, raw, "a finite number")
-
-
-def decode_maybe_decimal(raw: bytes, name: str) -> Decimal | None:
-    """Return a finite number, None where it is not set."""
-    if not raw:
-        return None
-    value = decode_decimal(raw, name)
-    return None if value == UNSET_DOUBLE else value
-
-
-def decode_offset(raw: bytes, name: str) -> Decimal | None:
-    """Return a number, which may be infinite, None where it is not set."""
-    return Decimal("Infinity") if raw in _INFINITE else decode_maybe_decimal(raw, name)
-
-
-def decode_float(raw: bytes, name: str) -> float:
-    """Return a finite number, the nearest double."""
-    if _NUMBER.fullmatch(raw):
-        value = float(raw)
-        if math.isfinite(value):
-            return value
-    raise _refused(name, raw, "a finite number")
-
-
-def decode_maybe_float(raw: bytes, name: str) -> float | None:
-    """Return a finite number, None where it is not set."""
-    if not raw:
-        return None
-    value = decode_float(raw, name)
-    return None if value == float(UNSET_DOUBLE) else value
-
-
-def decode_flag(raw: bytes, name: str) -> bool:
-    """Return a truth value; an empty field is false."""
-    if raw in {b"1", b"true"}:
-        return True
-    if raw in {b"0", b"", b"false"}:
-        return False
-    raise _refused(name, raw, "0 or 1")
-
-
-def decode_text(raw: bytes, name: str) -> str:
-    """Return text: UTF-8, or Latin-1 as older servers write it. Control characters are refused."""
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        text = raw.decode("latin-1")
-    return _checked_text(text, name)
-
-
-def _checked_text(text: str, name: str) -> str:
-    if text.isprintable() or not any(c < " " and c not in "\n\r\t" for c in text):
-        if len(text) <= TEXT_MAX:
-            return text
-        raise _refused(name, text, f"up to {TEXT_MAX} characters")
-    raise _refused(name, text, "text without control characters")
-
-
-def encode_int(value: Any, name: str) -> str:
-    """Write a whole number; nothing but an int is one."""
-    if type(value) is int and -INT_MAX <= value <= INT_MAX:
-        return str(value)
-    raise _refused(name, value, "an int of at most 64 bits")
-
-
-def encode_decimal(value: Any, name: str) -> str:
-    """Write a finite ``Decimal``, never as a power of ten."""
-    if type(value) is Decimal and value.is_finite() and -_PLACES_MAX <= value.adjusted() <= _PLACES_MAX:
-        return format(value, "f")
-    raise _refused(name, value, "a finite Decimal")
-
-
-def encode_offset(value: Any, name: str) -> str:
-    """Write a ``Decimal`` that may be infinite."""
-    if value is None:
-        return ""
-    return "Infinite" if value == Decimal("Infinity") else encode_decimal(value, name)
-
-
-def encode_float(value: Any, name: str) -> str:
-    """Write a finite float, so that reading it back gives the same; a whole one without a point: ibapi 9.81 reads sizes
-    as integers.
-    """
-    if type(value) is float and math.isfinite(value):
-        text = repr(value)
-        return text[:-2] if text.endswith(".0") else text
-    raise _refused(name, value, "a finite float")
-
-
-def encode_flag(value: Any, name: str) -> str:
-    """Write a truth value; nothing but a bool is one."""
-    if value is True:
-        return "1"
-    if value is False:
-        return "0"
-    raise _refused(name, value, "a bool")
-
-
-def encode_text(value: Any, name: str) -> str:
-    """Write text without control characters."""
-    if type(value) is str:
-        return _checked_text(value, name)
-    raise _refused(name, value, "a str")
-
-
-def _maybe(encode: Callable[[Any, str], str]) -> Callable[[Any, str], str]:
     def encode_maybe(value: Any, name: str) -> str:
-        return "" if value is None else encode(value, name)
+        if value is None:
+            return spelt
+        if unset is not None and value == unset:
+            raise refused(name, value, "None where it is not set")
+        return encode(value, name)
 
     return encode_maybe
 
 
-INT = Kind("int", decode_int, encode_int)
-MAYBE_INT = Kind("maybe_int", decode_maybe_int, _maybe(encode_int))
-DECIMAL = Kind("decimal", decode_decimal, encode_decimal)
-MAYBE_DECIMAL = Kind("maybe_decimal", decode_maybe_decimal, _maybe(encode_decimal))
-OFFSET = Kind("offset", decode_offset, encode_offset)
-FLOAT = Kind("float", decode_float, encode_float)
-MAYBE_FLOAT = Kind("maybe_float", decode_maybe_float, _maybe(encode_float))
-FLAG = Kind("flag", decode_flag, encode_flag)
-TEXT = Kind("text", decode_text, encode_text)
+def _int_or(empty: int) -> Decoder:
+    def decode(raw: bytes, name: str) -> int:
+        return decode_int(raw, name) if raw else empty
 
-Int = Annotated[int, INT]
+    return decode
+
+
+def _int_of(*allowed: int) -> Kind:
+    """Return the kind of a number that says which fields follow: another one cannot be read past."""
+    listed = ", ".join(map(str, allowed))
+
+    def decode(raw: bytes, name: str) -> int:
+        value = decode_int(raw, name)
+        if value not in allowed:
+            raise refused(name, value, listed)
+        return value
+
+    def encode(value: Any, name: str) -> str:
+        if value not in allowed:
+            raise refused(name, value, listed)
+        return encode_int(value, name)
+
+    return Kind(f"int_of_{'_'.join(map(str, allowed))}", decode, encode)
+
+
+def _decimal_or_zero(raw: bytes, name: str) -> Decimal:
+    value = decode_maybe_decimal(raw, name)
+    return Decimal(0) if value is None else value
+
+
+INT = Kind("int", decode_int, encode_int)
+INT_0 = Kind("int_0", _int_or(0), encode_int)
+INT_1 = Kind("int_1", _int_or(1), encode_int)
+INT_MINUS_1 = Kind("int_minus_1", _int_or(-1), encode_int)
+TICK_TYPE = _int_of(1, 2, 3, 4)
+CONDITION_KIND = _int_of(1, 3, 4, 5, 6, 7)
+MAYBE_INT = Kind("maybe_int", decode_maybe_int, _maybe(encode_int, UNSET_INT))
+NUMBER = Kind("number", decode_decimal, encode_decimal)
+NUMBER_0 = Kind("number_0", _decimal_or_zero, encode_decimal)
+MAYBE_NUMBER = Kind("maybe_number", decode_maybe_decimal, _maybe(encode_decimal))
+SPELT_NUMBER = Kind("spelt_number", decode_maybe_decimal, _maybe(encode_decimal, spelt=UNSET_DOUBLE_TEXT))
+OFFSET = Kind("offset", decode_offset, encode_offset_told, encode_asked=encode_offset_asked)
+FLOAT = Kind("float", decode_float, encode_float)
+MAYBE_FLOAT = Kind("maybe_float", decode_maybe_float, _maybe(encode_float, UNSET_DOUBLE))
+SPELT_FLOAT = Kind("spelt_float", decode_maybe_float, _maybe(encode_float, UNSET_DOUBLE, UNSET_DOUBLE_TEXT))
+FLAG = Kind("flag", decode_flag, encode_flag)
+TEXT = Kind("text", decode_text, encode_text, decode_ascii, encode_ascii)
+ESCAPED = Kind("escaped", decode_escaped, encode_escaped)
+
+# Where msgspec reads the numbers, it holds them to what decode_int does.
+_64_BITS = msgspec.Meta(ge=-INT_MAX, le=INT_MAX)
+
+Int = Annotated[int, INT, _64_BITS]
+"""A whole number of at most 64 bits."""
+Int0 = Annotated[int, INT_0, _64_BITS]
+"""The same; an empty field is 0."""
+Int1 = Annotated[int, INT_1]
+"""The same; an empty field is 1."""
+IntMinus1 = Annotated[int, INT_MINUS_1]
+"""The same; an empty field is -1."""
+TickType = Annotated[int, TICK_TYPE]
+"""Which shape a tick has: last (1), all last (2), bid and ask (3), midpoint (4)."""
+ConditionKind = Annotated[int, CONDITION_KIND]
+"""Which shape a condition has: price (1), time (3), margin (4), execution (5), volume (6), percent change (7)."""
 MaybeInt = Annotated[int | None, MAYBE_INT]
-Number = Annotated[Decimal, DECIMAL]
-MaybeNumber = Annotated[Decimal | None, MAYBE_DECIMAL]
+"""A whole number; empty or 2147483647 is None."""
+Number = Annotated[Decimal, NUMBER]
+"""A finite number, exactly as it was written, of at most 40 digits on either side of its point."""
+Number0 = Annotated[Decimal, NUMBER_0]
+"""The same; empty or the largest double is 0."""
+MaybeNumber = Annotated[Decimal | None, MAYBE_NUMBER]
+"""The same; empty or the largest double is None."""
+SpeltNumber = Annotated[Decimal | None, SPELT_NUMBER]
+"""The same, but None is written as the largest double: clients take an empty field for 0 here, or fail."""
 Offset = Annotated[Decimal | None, OFFSET]
+"""A number that may be infinite: clients write "Infinite", servers "Infinity"; either is read."""
 Float = Annotated[float, FLOAT]
+"""A finite number as the nearest double; a whole one is written without a point, as old clients read sizes."""
 MaybeFloat = Annotated[float | None, MAYBE_FLOAT]
+"""The same; empty or the largest double is None."""
+FloatWhere = Annotated[float | None, FLOAT]
+"""A finite number in those shapes of a message that have it, None in the others."""
+SpeltFloat = Annotated[float | None, SPELT_FLOAT]
+"""As ``SpeltNumber``, as the nearest double."""
 Flag = Annotated[bool, FLAG]
+"""A truth value: 1 or 0; "true", "false" and empty, which is false, are read too."""
 Text = Annotated[str, TEXT]
+"""Text without control characters: UTF-8, or Latin-1 as old servers write it; ASCII alone in requests."""
+Escaped = Annotated[str, ESCAPED]
+r"""Text that travels as ASCII: every other character, and the backslash, as \\uXXXX."""

@@ -5,6 +5,7 @@ differ by server version and by what earlier fields say; both are items too, so 
 and every version.
 """
 
+import functools
 from typing import Any, TypeAlias, get_args, get_type_hints
 
 import msgspec
@@ -56,7 +57,14 @@ class Many(msgspec.Struct, frozen=True):
     layout: tuple["Item", ...] | None = None
 
 
-Item: TypeAlias = Field | Constant | Since | Before | When | Many
+class Rest(msgspec.Struct, frozen=True):
+    """Fields behind those that are known, at the end of an answer: read and forgotten, never written.
+
+    Servers add fields at the end of their long answers, and clients pass over them.
+    """
+
+
+Item: TypeAlias = Field | Constant | Since | Before | When | Many | Rest
 Layout: TypeAlias = tuple[Item, ...]
 
 
@@ -105,6 +113,7 @@ class Member(msgspec.Struct, frozen=True):
     is_many: bool = False
 
 
+@functools.cache
 def members(record: type[msgspec.Struct]) -> dict[str, Member]:
     """Return the attributes of ``record``, by name, as its annotations say."""
     hints = get_type_hints(record, include_extras=True)

@@ -1,6 +1,6 @@
 """The three long layouts of an order: as it is placed, as it is told while open, and when it is done."""
 
-from algotrade.ibkr.wire.layout import Constant, Layout, Many, before, fields, since, when
+from algotrade.ibkr.wire.layout import Constant, Layout, Many, Rest, before, fields, since, when
 from algotrade.ibkr.wire.records import ASKED, DELTA_NEUTRAL, TOLD
 
 _PEGGED_TO_BENCHMARK = when(
@@ -72,8 +72,8 @@ PLACED: Layout = (
         when("order.order_type",
              *fields("min_compete_size compete_against_best_offset", "order"),
              when("order.compete_against_best_offset", *_OFFSETS, test="x is not None and x.is_infinite()"),
-             test="x == 'PEG BEST'"),
-        when("order.order_type", *_OFFSETS, test="x == 'PEG MID'"),
+             test="x in ('PEG BEST', 'PEGBEST')"),
+        when("order.order_type", *_OFFSETS, test="x in ('PEG MID', 'PEGMID')"),
     ),
 )
 """3 from a client."""
@@ -125,6 +125,7 @@ OPEN: Layout = (
     since(162, *fields("auto_cancel_parent", "order")),
     since(170, *fields("min_trade_qty min_compete_size compete_against_best_offset mid_offset_at_whole "
                        "mid_offset_at_half", "order")),
+    Rest(),
 )
 """5 from the server."""
 
@@ -164,5 +165,6 @@ COMPLETED: Layout = (
     *fields("completed_time completed_status", "state"),
     since(170, *fields("min_trade_qty min_compete_size compete_against_best_offset mid_offset_at_whole "
                        "mid_offset_at_half", "order")),
+    Rest(),
 )
 """101 from the server: neither order id nor client id are told."""

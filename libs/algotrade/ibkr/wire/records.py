@@ -8,7 +8,19 @@ from typing import ClassVar
 
 import msgspec
 
-from algotrade.ibkr.wire.kinds import Flag, Int, MaybeInt, MaybeNumber, Number, Offset, Text
+from algotrade.ibkr.wire.kinds import (
+    ConditionKind,
+    Flag,
+    Int,
+    Int0,
+    IntMinus1,
+    MaybeInt,
+    MaybeNumber,
+    Number,
+    Number0,
+    Offset,
+    Text,
+)
 from algotrade.ibkr.wire.layout import Layout, fields, when
 
 ZERO = Decimal(0)
@@ -34,10 +46,10 @@ class ComboLeg(Part, frozen=True, kw_only=True):
     ratio: Int
     action: Text
     exchange: Text
-    open_close: Int = 0
-    short_sale_slot: Int = 0
+    open_close: Int0 = 0
+    short_sale_slot: Int0 = 0
     designated_location: Text = ""
-    exempt_code: Int = -1
+    exempt_code: IntMinus1 = -1
 
 
 class LegPrice(Part, frozen=True, kw_only=True):
@@ -52,7 +64,7 @@ class Contract(Part, frozen=True, kw_only=True):
     ``con_id`` is unique and enough; ``last_trade_date`` is a date or a month; ``strike`` is 0 where there is none.
     """
 
-    con_id: Int = 0
+    con_id: Int0 = 0
     symbol: Text = ""
     sec_type: Text = ""
     last_trade_date: Text = ""
@@ -71,9 +83,9 @@ class Contract(Part, frozen=True, kw_only=True):
     combo_legs_description: Text = ""
     combo_legs: tuple[ComboLeg, ...] = ()
     is_delta_neutral: Flag = False
-    delta_neutral_con_id: Int = 0
-    delta_neutral_delta: Number = ZERO
-    delta_neutral_price: Number = ZERO
+    delta_neutral_con_id: Int0 = 0
+    delta_neutral_delta: Number0 = ZERO
+    delta_neutral_price: Number0 = ZERO
 
 
 ASKED = fields(
@@ -96,7 +108,7 @@ DELTA_NEUTRAL = (
 class Condition(Part, frozen=True, kw_only=True):
     """What an order waits for: price (1), time (3), margin (4), execution (5), volume (6), percent change (7)."""
 
-    kind: Int
+    kind: ConditionKind
     conjunction: Text = "a"
     is_more: Flag = True
     price: MaybeNumber = None
@@ -106,9 +118,9 @@ class Condition(Part, frozen=True, kw_only=True):
     symbol: Text = ""
     volume: MaybeInt = None
     change_percent: MaybeNumber = None
-    con_id: Int = 0
+    con_id: Int0 = 0
     exchange: Text = ""
-    trigger_method: Int = 0
+    trigger_method: Int0 = 0
 
     LAYOUT: ClassVar[Layout | None] = (
         *fields("kind conjunction"),
@@ -130,7 +142,7 @@ class Order(Part, frozen=True, kw_only=True):
     """
 
     action: Text = ""
-    total_quantity: Number = ZERO
+    total_quantity: Number0 = ZERO
     order_type: Text = ""
     lmt_price: MaybeNumber = None
     aux_price: MaybeNumber = None
@@ -138,16 +150,16 @@ class Order(Part, frozen=True, kw_only=True):
     oca_group: Text = ""
     account: Text = ""
     open_close: Text = ""
-    origin: Int = 0
+    origin: Int0 = 0
     order_ref: Text = ""
-    client_id: Int = 0
-    perm_id: Int = 0
+    client_id: Int0 = 0
+    perm_id: Int0 = 0
     transmit: Flag = True
-    parent_id: Int = 0
+    parent_id: Int0 = 0
     block_order: Flag = False
     sweep_to_fill: Flag = False
     display_size: MaybeInt = 0
-    trigger_method: Int = 0
+    trigger_method: Int0 = 0
     outside_rth: Flag = False
     hidden: Flag = False
     leg_prices: tuple[LegPrice, ...] = ()
@@ -160,10 +172,10 @@ class Order(Part, frozen=True, kw_only=True):
     fa_percentage: Text = ""
     fa_profile: Text = ""
     model_code: Text = ""
-    short_sale_slot: Int = 0
+    short_sale_slot: Int0 = 0
     designated_location: Text = ""
-    exempt_code: Int = -1
-    oca_type: Int = 0
+    exempt_code: IntMinus1 = -1
+    oca_type: Int0 = 0
     rule_80a: Text = ""
     settling_firm: Text = ""
     all_or_none: Flag = False
@@ -303,14 +315,14 @@ class Execution(Part, frozen=True, kw_only=True):
     side: Text
     shares: Number
     price: Number
-    perm_id: Int
-    client_id: Int
-    liquidation: Int = 0
+    perm_id: Int0
+    client_id: Int0
+    liquidation: Int0 = 0
     cum_qty: Number = ZERO
     avg_price: Number = ZERO
     order_ref: Text = ""
     ev_rule: Text = ""
     ev_multiplier: MaybeNumber = None
     model_code: Text = ""
-    last_liquidity: Int = 0
+    last_liquidity: Int0 = 0
     pending_price_revision: Flag = False

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from algotrade.ibkr.wire.kinds import Int, MaybeFloat, MaybeNumber, Number, Text
+from algotrade.ibkr.wire.kinds import Int, MaybeNumber, Number, SpeltFloat, SpeltNumber, Text
 from algotrade.ibkr.wire.layout import Layout, fields
 from algotrade.ibkr.wire.message import Answer
 from algotrade.ibkr.wire.records import TOLD, Contract
@@ -29,8 +29,8 @@ class PortfolioValue(Answer, frozen=True, kw_only=True):
     market_price: Number
     market_value: Number
     average_cost: Number
-    unrealized_pnl: MaybeNumber
-    realized_pnl: MaybeNumber
+    unrealized_pnl: SpeltNumber
+    realized_pnl: SpeltNumber
     account: Text
     LAYOUT: ClassVar[Layout | None] = (
         *fields("con_id symbol sec_type last_trade_date strike right multiplier primary_exchange currency local_symbol "
@@ -143,9 +143,9 @@ class Pnl(Answer, frozen=True, kw_only=True):
 
     ID: ClassVar[int] = 94
     req_id: Int
-    daily: MaybeFloat
-    unrealized: MaybeFloat
-    realized: MaybeFloat
+    daily: SpeltFloat
+    unrealized: SpeltFloat
+    realized: SpeltFloat
 
 
 class PnlSingle(Answer, frozen=True, kw_only=True):
@@ -154,7 +154,7 @@ class PnlSingle(Answer, frozen=True, kw_only=True):
     ID: ClassVar[int] = 95
     req_id: Int
     position: MaybeNumber
-    daily: MaybeFloat
-    unrealized: MaybeFloat
-    realized: MaybeFloat
-    value: MaybeFloat
+    daily: SpeltFloat
+    unrealized: SpeltFloat
+    realized: SpeltFloat
+    value: SpeltFloat

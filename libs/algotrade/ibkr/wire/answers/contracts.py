@@ -2,8 +2,19 @@
 
 from typing import ClassVar
 
-from algotrade.ibkr.wire.kinds import Flag, Int, MaybeInt, MaybeNumber, Number, Text
-from algotrade.ibkr.wire.layout import Constant, Layout, Many, before, fields, since
+from algotrade.ibkr.wire.kinds import (
+    Escaped,
+    Flag,
+    Int,
+    Int0,
+    Int1,
+    MaybeInt,
+    MaybeNumber,
+    Number,
+    Number0,
+    Text,
+)
+from algotrade.ibkr.wire.layout import Constant, Layout, Many, Rest, before, fields, since
 from algotrade.ibkr.wire.message import Answer
 from algotrade.ibkr.wire.records import ZERO, Contract, Part, TagValue
 
@@ -15,12 +26,12 @@ class ContractData(Answer, frozen=True, kw_only=True):
     req_id: Int
     contract: Contract
     market_name: Text = ""
-    min_tick: Number = ZERO
+    min_tick: Number0 = ZERO
     order_types: Text = ""
     valid_exchanges: Text = ""
-    price_magnifier: Int = 1
-    under_con_id: Int = 0
-    long_name: Text = ""
+    price_magnifier: Int1 = 1
+    under_con_id: Int0 = 0
+    long_name: Escaped = ""
     contract_month: Text = ""
     industry: Text = ""
     category: Text = ""
@@ -57,6 +68,7 @@ class ContractData(Answer, frozen=True, kw_only=True):
         *fields("agg_group under_symbol under_sec_type market_rule_ids real_expiration_date stock_type"),
         since(163, before(164, *fields("suggested_size_increment"))),
         since(164, *fields("min_size size_increment suggested_size_increment")),
+        Rest(),
     )
 
 
@@ -77,7 +89,7 @@ class BondContractData(Answer, frozen=True, kw_only=True):
     is_putable: Flag = False
     description: Text = ""
     market_name: Text = ""
-    min_tick: Number = ZERO
+    min_tick: Number0 = ZERO
     order_types: Text = ""
     valid_exchanges: Text = ""
     next_option_date: Text = ""
@@ -110,6 +122,7 @@ class BondContractData(Answer, frozen=True, kw_only=True):
         Many("sec_ids"),
         *fields("agg_group market_rule_ids"),
         since(164, *fields("min_size size_increment suggested_size_increment")),
+        Rest(),
     )
 
 
@@ -166,7 +179,7 @@ class OptionParameters(Answer, frozen=True, kw_only=True):
     ID: ClassVar[int] = 75
     req_id: Int
     exchange: Text
-    under_con_id: Int
+    under_con_id: Int0
     trading_class: Text
     multiplier: Text
     expirations: tuple[Text, ...]

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from algotrade.ibkr.wire.kinds import Int, Text
+from algotrade.ibkr.wire.kinds import Escaped, Int, Text
 from algotrade.ibkr.wire.layout import Layout, fields, since
 from algotrade.ibkr.wire.message import Answer
 
@@ -14,7 +14,7 @@ class ErrorMessage(Answer, frozen=True, kw_only=True):
     VERSION: ClassVar[int | None] = 2
     req_id: Int
     code: Int
-    message: Text
+    message: Escaped
     advanced_order_reject_json: Text = ""
     LAYOUT: ClassVar[Layout | None] = (
         *fields("req_id code message"), since(166, *fields("advanced_order_reject_json")))

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from algotrade.ibkr.wire.kinds import Flag, Float, Int, MaybeFloat, Text
+from algotrade.ibkr.wire.kinds import Flag, Float, FloatWhere, Int, Int0, MaybeFloat, Text, TickType
 from algotrade.ibkr.wire.layout import Layout, fields, when
 from algotrade.ibkr.wire.message import Answer
 
@@ -16,7 +16,7 @@ class TickPrice(Answer, frozen=True, kw_only=True, gc=False):
     tick_type: Int
     price: MaybeFloat
     size: MaybeFloat
-    mask: Int
+    mask: Int0
 
 
 class TickSize(Answer, frozen=True, kw_only=True, gc=False):
@@ -73,7 +73,7 @@ class TickReqParams(Answer, frozen=True, kw_only=True):
     req_id: Int
     min_tick: MaybeFloat
     bbo_exchange: Text
-    snapshot_permissions: Int
+    snapshot_permissions: Int0
 
 
 class MarketDepth(Answer, frozen=True, kw_only=True, gc=False):
@@ -109,15 +109,15 @@ class TickByTick(Answer, frozen=True, kw_only=True, gc=False):
 
     ID: ClassVar[int] = 99
     req_id: Int
-    tick_type: Int
+    tick_type: TickType
     time_s: Int
-    price: MaybeFloat = None
-    size: MaybeFloat = None
-    bid: MaybeFloat = None
-    ask: MaybeFloat = None
-    bid_size: MaybeFloat = None
-    ask_size: MaybeFloat = None
-    mask: Int = 0
+    price: FloatWhere = None
+    size: FloatWhere = None
+    bid: FloatWhere = None
+    ask: FloatWhere = None
+    bid_size: FloatWhere = None
+    ask_size: FloatWhere = None
+    mask: Int0 = 0
     exchange: Text = ""
     special_conditions: Text = ""
     LAYOUT: ClassVar[Layout | None] = (

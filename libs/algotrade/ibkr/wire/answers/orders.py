@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from algotrade.ibkr.wire.kinds import Int, MaybeInt, MaybeNumber, Number, Text
-from algotrade.ibkr.wire.layout import Layout, fields, since
+from algotrade.ibkr.wire.kinds import Int, Int0, MaybeInt, MaybeNumber, Number, Number0, SpeltNumber, Text
+from algotrade.ibkr.wire.layout import Layout, Rest, fields, since
 from algotrade.ibkr.wire.message import Answer
 from algotrade.ibkr.wire.order_layouts import COMPLETED, OPEN
 from algotrade.ibkr.wire.records import TOLD, Contract, Execution, Order, OrderState
@@ -17,11 +17,11 @@ class OrderStatus(Answer, frozen=True, kw_only=True):
     status: Text
     filled: Number
     remaining: Number
-    avg_fill_price: Number
-    perm_id: Int
-    parent_id: Int
-    last_fill_price: Number
-    client_id: Int
+    avg_fill_price: Number0
+    perm_id: Int0
+    parent_id: Int0
+    last_fill_price: Number0
+    client_id: Int0
     why_held: Text
     mkt_cap_price: MaybeNumber
 
@@ -49,9 +49,9 @@ class OrderBound(Answer, frozen=True, kw_only=True):
     """A manual order got an order id."""
 
     ID: ClassVar[int] = 100
-    perm_id: Int
-    client_id: Int
-    order_id: Int
+    perm_id: Int0
+    client_id: Int0
+    order_id: Int0
 
 
 class CompletedOrder(Answer, frozen=True, kw_only=True):
@@ -85,6 +85,7 @@ class ExecutionData(Answer, frozen=True, kw_only=True):
         *fields("exec_id time account exchange side shares price perm_id client_id liquidation cum_qty avg_price "
                 "order_ref ev_rule ev_multiplier model_code last_liquidity", "execution"),
         since(178, *fields("pending_price_revision", "execution")),
+        Rest(),
     )
 
 
@@ -102,8 +103,8 @@ class CommissionReport(Answer, frozen=True, kw_only=True):
     ID: ClassVar[int] = 59
     VERSION: ClassVar[int | None] = 1
     exec_id: Text
-    commission: MaybeNumber
+    commission: SpeltNumber
     currency: Text
-    realized_pnl: MaybeNumber
-    yield_: MaybeNumber
+    realized_pnl: SpeltNumber
+    yield_: SpeltNumber
     yield_redemption_date: MaybeInt
