@@ -278,7 +278,11 @@ class Desk:
         return listing.trading_sessions if order.order.outside_rth and not is_auction else listing.liquid_sessions
 
     def _takes_part(self, order: Live, at_ns: int) -> bool:
-        return self._sessions(order).is_open(at_ns)
+        sessions = self._sessions(order)
+        if not sessions.opens_ns:
+            return True
+        last = bisect_right(sessions.opens_ns, at_ns) - 1
+        return last >= 0 and at_ns < sessions.closes_ns[last]
 
     def _time(self, order: Live, now_ns: int) -> None:
         """Set when an order expires, and which auction it waits for."""

@@ -5,18 +5,17 @@ from datetime import timedelta
 from decimal import Decimal
 
 import msgspec
-import numpy as np
 
 from algotrade.domain import Kind, MarketBatch
 from algotrade.gateway.listings import Listings
 from algotrade.gateway.port import Sent
 from algotrade.gateway.times import local, midnight_ns, zone_of
-from algotrade.gateway.trading.book import bar_shown, quote_shown, trade_shown
+from algotrade.gateway.trading.book import shown
 from algotrade.gateway.trading.desk import Desk
 from algotrade.gateway.trading.figures import Appraiser
 from algotrade.gateway.trading.intake import Intake
 from algotrade.gateway.trading.ledger import Ledger
-from algotrade.gateway.trading.market import marks, merged, split
+from algotrade.gateway.trading.market import Row, marks, merged, split
 from algotrade.gateway.trading.outbox import Outbox, told_contract
 from algotrade.gateway.trading.reports import Reports
 from algotrade.gateway.trading.settings import TradingSettings
@@ -25,7 +24,6 @@ from algotrade.ibkr.wire import Request
 from algotrade.ibkr.wire import requests as ask
 from algotrade.ibkr.wire.records import Contract, Order
 
-_SHOWN = {Kind.QUOTE: quote_shown, Kind.TRADE: trade_shown, Kind.BAR: bar_shown}
 _NO_SOURCE = len(Kind)
 _REFUSED_READ_ONLY = (
     ask.PlaceOrder, ask.CancelOrder, ask.RequestGlobalCancel, ask.RequestOpenOrders, ask.RequestAllOpenOrders,
@@ -212,15 +210,15 @@ class Trading:
         self._desk.transmit(live, now_ns)
         return self._outcome(now_ns)
 
-    def _meet(self, kind: Kind, row: np.void) -> None:
+    def _meet(self, kind: Kind, row: Row) -> None:
         """Let one record pass: time first, then the last price, then the orders of its instrument."""
-        instrument = self._listings.by_instrument(int(row["instrument"])).instrument
-        shown = _SHOWN[kind](row, instrument, self._settings.model)
-        if shown is None:
+        instrument = self._listings.by_instrument(row.instrument).instrument
+        seen = shown(row, instrument, self._settings.model)
+        if seen is None:
             return
-        self._advance(shown.time_ns)
-        if self._mark(kind, instrument.id, None, shown.mark_ticks):
-            self._desk.meet(instrument.id, shown)
+        self._advance(seen.time_ns)
+        if self._mark(kind, instrument.id, None, seen.mark_ticks):
+            self._desk.meet(instrument.id, seen)
 
     def _mark(self, kind: Kind, instrument: int, price: float | None, ticks: int = 0) -> bool:
         """Move the last price; tell whether records of this kind count: the richest kind seen of the instrument does.
