@@ -50,7 +50,7 @@ def connect(library, server):
 
     def make(clock=None, **settings):
         own = {name: settings.pop(name) for name in ("fence", "order_id_min", "witness") if name in settings}
-        settings = {"port": server.port, "client": library, "connect_s": 5.0, "maintenance": (), **settings}
+        settings = {"port": server.port, "client": library, "connect_s": 5.0, "region": "none", **settings}
         wanted = IbkrSettings(**settings)
         session = Session(wanted, clock or SystemClock(), **own)
         made.append(session)

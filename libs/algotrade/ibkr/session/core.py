@@ -245,7 +245,7 @@ class Core:
 
     def maintenance(self) -> str:
         """Return the maintenance window that it is now and when it ends, "" outside of all."""
-        found = window_at(self._settings.maintenance, self._clock.time_ns())
+        found = window_at(self._settings.windows, self._clock.time_ns())
         if found is None:
             return ""
         end = datetime.fromtimestamp(found[1] // NANOSECONDS_PER_SECOND, UTC)
