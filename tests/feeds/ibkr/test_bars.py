@@ -19,7 +19,7 @@ from tests.feeds.ibkr.world import START_NS, S, World, contract_data, history, h
 
 MINUTE = 60 * S
 T0 = START_NS // S
-MINUTES = IbkrFeedSettings(quotes=False, bars="1 min", backfill_s=300, stale_s_max=30)
+MINUTES = IbkrFeedSettings(quotes=False, bars="1 min", backfill_s=300, bar_grace_s=2)
 
 
 def asked(world: World) -> r.RequestHistoricalData:

@@ -55,7 +55,7 @@ class IbkrFeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     ``what_to_show``        what bars are made of: TRADES, MIDPOINT (currencies have no trades), BID or ASK
     ``use_rth``             bars of regular hours alone
     ``backfill_s``          bars of so many seconds before the first start; after a gap, bars from the last one known on
-    ``bar_grace_s``         how long after its end a bar that none follows is taken for complete
+    ``bar_grace_s``         how long after its end a bar that none follows is complete; IB adds to it every five seconds
     ``tick_by_tick``        symbols of which every tick is asked for, with the exchange's time; two subscriptions each
     ``tick_by_tick_max``    such subscriptions that the account allows (IB: 3 with 100 lines; documented)
     ``lines_max``           market data lines that the account allows; open windows of TWS use the same ones
@@ -70,7 +70,7 @@ class IbkrFeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     what_to_show: str = "TRADES"
     use_rth: bool = True
     backfill_s: float = 3_600.0
-    bar_grace_s: float = 2.0
+    bar_grace_s: float = 7.0
     tick_by_tick: tuple[str, ...] = ()
     tick_by_tick_max: int = 3
     lines_max: int = 100
