@@ -2,16 +2,14 @@
 
 from decimal import Decimal
 
-import numpy as np
 import pytest
 
 from algotrade.domain import ExecType, OrderStatus, Side, TimeInForce
-from algotrade.execution.ledger import execution_and_revision
 from algotrade.gateway.trading import Presets
 from algotrade.ibkr.wire import answers as a
 from algotrade.ibkr.wire import requests as r
 from algotrade.ibkr.wire.records import Order
-from tests.execution.ibkr.gateway import CLIENT, SECOND, Floor
+from tests.execution.ibkr.gateway import SECOND, Floor
 from tests.gateway.trading.world import ACCOUNT, LISTINGS
 
 
@@ -224,89 +222,3 @@ def test_a_gateway_that_restarts_and_rolls_its_ids_back_confuses_nothing():
     assert placed == sorted(set(placed))
     assert (floor.status(first), floor.status(second)) == (OrderStatus.CANCELED, OrderStatus.NEW)
     assert floor.count("order_ids_rolled_back") == 1
-
-
-@pytest.mark.parametrize("seed", range(25))
-def test_whatever_happens_our_book_is_the_gateways_in_the_end(seed):
-    """Random orders, changes and cancels over a link that repeats, mixes, breaks and loses; then it is left in peace."""
-    dice = np.random.default_rng(seed)
-    floor = Floor()
-    floor.wire.mixes = np.random.default_rng(seed + 1_000)
-    price, sent = 100.0, []
-    for _ in range(120):
-        price = round(price + float(dice.choice([-0.05, 0.0, 0.05])), 2)
-        act(floor, dice, price, sent)
-        for instrument in range(3):
-            floor.quote(round(price - 0.01, 2), round(price + 0.01, 2), float(dice.integers(1, 80)), instrument)
-    if not floor.wire.is_connected:
-        floor.connect()
-    floor.wire.drops, floor.wire.withholds = set(), set()
-    floor.disconnect()
-    floor.connect()
-    floor.wait(40)
-
-    assert [floor.position(i) for i in range(3)] == [floor.held(i) for i in range(3)]
-    working = working_refs(floor)
-    for intent in sent:
-        status = floor.status(intent)
-        if str(intent.id) in working:
-            assert status in {OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED}, (seed, intent.id, status)
-        elif not status.is_terminal:
-            assert status is OrderStatus.UNKNOWN, (seed, intent.id, status)
-            assert str(intent.id) not in arrived(floor), "only what never arrived may stay unknown"
-    placed = [one.order.order_ref for one in floor.arrived if isinstance(one, r.PlaceOrder)]
-    assert len({(one.order_id) for one in floor.arrived if isinstance(one, r.PlaceOrder)}) == len(set(placed))
-    assert floor.broker.disarmed_because == ""
-    assert floor.count("splits") == floor.count("fills_missing") == 0
-
-
-def act(floor, dice, price, sent):
-    """Do one thing, or none."""
-    if dice.random() < 0.5:
-        floor.wire.drops = set()
-    what = dice.random()
-    mine = [intent for intent in sent if not floor.status(intent).is_terminal]
-    if what < 0.30:
-        side = Side.BUY if dice.random() < 0.5 else Side.SELL
-        limit = None if dice.random() < 0.3 else str(round(price + float(dice.choice([-0.1, -0.02, 0.02, 0.1])), 2))
-        intent = floor.new(int(dice.integers(1, 120)), side=side, limit=limit, instrument=int(dice.integers(3)))
-        if floor.broker.may_send(intent):
-            floor.send(intent)
-            sent.append(intent)
-    elif what < 0.45 and mine:
-        request = floor.cancel(mine[int(dice.integers(len(mine)))])
-        if floor.broker.may_send(request):
-            floor.send(request)
-    elif what < 0.60 and mine:
-        target = mine[int(dice.integers(len(mine)))]
-        request = floor.replace(target, quantity=int(dice.integers(1, 150)))
-        if floor.broker.may_send(request):
-            floor.send(request)
-    elif what < 0.66 and floor.wire.is_connected:
-        floor.disconnect()
-    elif what < 0.78 and not floor.wire.is_connected:
-        floor.connect()
-    elif what < 0.82:
-        floor.wire.drops = {r.PlaceOrder}
-    elif what < 0.86:
-        floor.wire.withholds = {a.OrderStatus} if not floor.wire.withholds else set()
-    elif what < 0.88 and floor.wire.is_connected:
-        floor.restart()
-        floor.wire.mixes = np.random.default_rng(int(dice.integers(1 << 30)))
-    elif what < 0.90:
-        executions = {execution_and_revision(e.exec_id)[0]: e for e in floor.trading.state().executions}
-        if executions:
-            one = list(executions.values())[int(dice.integers(len(executions)))]
-            floor.wire.tell(floor.trading.correct(one.exec_id, floor.clock.time_ns(), price=one.price,
-                                                  quantity=Decimal(int(dice.integers(0, 100)))))
-    elif what < 0.96:
-        floor.wait(float(dice.integers(1, 15)))
-
-
-def arrived(floor):
-    return {one.order.order_ref for one in floor.arrived if isinstance(one, r.PlaceOrder)}
-
-
-def working_refs(floor):
-    told = floor.trading.handle(CLIENT, r.RequestAllOpenOrders(), floor.clock.time_ns())
-    return {answer.order.order_ref for _, answer in told if isinstance(answer, a.OpenOrder)}
