@@ -1,8 +1,8 @@
 """The real ports of a live run: sessions with Interactive Brokers, and what the planes have on them.
 
-Three sessions share one login. The order plane's has the configured client id, for orders belong to a client id. The data
-plane's has the next one, and is read-only. The third asks for contracts when an order plane starts, also one that stands
-by: that one must not touch the leader's session, and would else have to ask when seconds count.
+Three sessions share one login. The order plane's has the configured client id, for orders belong to a client id. The
+data plane's has the next one, and is read-only. The third asks for contracts when an order plane starts, also one that
+stands by: that one must not touch the leader's session, and would else have to ask when seconds count.
 """
 
 from collections.abc import Mapping

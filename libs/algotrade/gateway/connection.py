@@ -25,6 +25,9 @@ GREETING_S_MAX = 10.0
 BEHIND_BYTES, CAUGHT_UP_BYTES = 1 << 20, 1 << 18
 """With so much waiting for a client its quotes are conflated, until no more than the second waits."""
 
+KERNEL_BYTES = 1 << 18
+"""What the kernel may hold on top: left to itself it takes megabytes, all of them stale for a reader that is slow."""
+
 WAITING_BYTES_MAX = 32 << 20
 """A client for which more waits is cut off: the largest answer is 16 MiB (IB cuts off slow readers too: observed)."""
 
@@ -86,6 +89,7 @@ class Connection(asyncio.Protocol):
         transport.set_write_buffer_limits(high=BEHIND_BYTES, low=CAUGHT_UP_BYTES)
         link = transport.get_extra_info("socket")
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
         self._deadline = asyncio.get_running_loop().call_later(GREETING_S_MAX, self.close)
         if not self._host.met(self):
             self._drop("too_many_sockets", "no more are taken")

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -34,7 +35,8 @@ class Hosted:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        self._loop.call_soon_threadsafe(self.gateway.stop)
+        with suppress(RuntimeError):  # the loop is closed where the Gateway has already ended, as the future tells
+            self._loop.call_soon_threadsafe(self.gateway.stop)
         self._ended.result(STOP_S_MAX)
         self._thread.join(STOP_S_MAX)
 

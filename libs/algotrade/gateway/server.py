@@ -43,7 +43,7 @@ class Gateway:
 
     ``trading``     accounts and rules of the broker; ``make_trading`` makes what keeps to them, given the contracts
     ``start_ns``    market time at which it begins, what lies before is history; None: just before the first record
-    ``speed``       market seconds a second; 0: time stands still until ``advance``
+    ``speed``       market seconds a second; 0: time stands still until ``advance``; and it does for ``hold_s`` first
     ``sessions``    of instruments whose market closes, by instrument id
     ``data``        "delayed": the login may not see live data
     ``version_max`` the newest protocol version that is spoken
@@ -55,7 +55,7 @@ class Gateway:
         self, instruments: Instruments, batches: Iterable[MarketBatch], *,
         trading: TradingSettings | None = None,
         make_trading: Callable[[Listings, TradingSettings], TradingPort] = Trading,
-        start_ns: int | None = None, speed: float = 1.0,
+        start_ns: int | None = None, speed: float = 1.0, hold_s: float = 0.0,
         sessions: Mapping[int, Sessions] | None = None, data: DataPermission = "live",
         version_max: int = VERSION_MAX, limits: LimitsSet | None = None, clock: Clock | None = None,
     ) -> None:
@@ -64,11 +64,11 @@ class Gateway:
         self.clock = clock or SystemClock()
         self.limits = limits or LimitsSet()
         self.version_max = version_max
-        tape = Tape(batches, instruments)
+        tape = self._tape = Tape(batches, instruments)
         if start_ns is None:
             start_ns = tape.span_ns[0] - 1 if tape.span_ns is not None else self.clock.time_ns()
         self.listings = Listings(instruments, sessions or {}, start_ns)
-        self.market_clock = MarketClock(self.clock, start_ns, speed)
+        self.market_clock = MarketClock(self.clock, start_ns, speed, hold_s)
         market = Market(tape, self.listings, start_ns)
         delayed = Market(tape, self.listings, start_ns, DELAY_NS) if data == "delayed" else None
         self.trading = make_trading(self.listings, trading or TradingSettings())
@@ -86,6 +86,16 @@ class Gateway:
     def now_ns(self) -> int:
         """Return the market time up to which everything was told."""
         return self._played_ns
+
+    def status(self) -> dict[str, Any]:
+        """Return where the Gateway stands, for people and for who waits for the end of the data."""
+        span_ns = self._tape.span_ns
+        return {"market_ns": self._played_ns, "ends_ns": None if span_ns is None else span_ns[1],
+                "has_ended": span_ns is None or self._played_ns >= span_ns[1], "clients": sorted(self._sessions)}
+
+    def held(self) -> int:
+        """Return how many requests of the clients are open: subscriptions, and history that is kept up to date."""
+        return self._floor.held.total()
 
     async def start(self, port: int = 0, host: str = LOOPBACK) -> int:
         """Listen, and return the port; 0 takes a free one. ``OSError`` where that is not to be had."""
@@ -121,10 +131,11 @@ class Gateway:
     def step(self) -> bool:
         """Play a part of what is due, and tell whether more is."""
         now_ns = self.market_clock.now_ns()
+        stride_ns = max(STEP_NS, (now_ns - self._played_ns) // STEPS_MAX)
         for _ in range(STEPS_MAX):
             if self._played_ns >= now_ns:
                 break
-            self._play(min(now_ns, self._played_ns + max(STEP_NS, (now_ns - self._played_ns) // STEPS_MAX)))
+            self._play(min(now_ns, self._played_ns + stride_ns))
         return self._played_ns < now_ns
 
     def _play(self, to_ns: int) -> None:

@@ -90,7 +90,12 @@ def demo(
     shards: Annotated[int, typer.Option(
         min=1, max=SHARDS_MAX, help="Share the instruments out among so many data and strategy planes; on Kafka.")] = 1,
     broker: Annotated[str, typer.Option(
-        metavar="sim|process", help="Simulate the broker in the order plane, or in a process of its own.")] = "sim",
+        metavar="sim|process|ibkr", help="Simulate the broker in the order plane, or in a process of its own; or trade "
+        "through IB's API: against a simulated Gateway, or the one at IBKR_HOST (paper accounts only).")] = "sim",
+    seconds: Annotated[float | None, typer.Option(
+        min=1, help="With ibkr: end after so many seconds; by default 60, or at the end of --data.")] = None,
+    symbol: Annotated[list[str] | None, typer.Option(
+        help="With ibkr and IBKR_HOST: a US stock to trade, again for more; AAPL, IBM and MSFT by default.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the models that draw; 1 by default.")] = None,
     resume: Annotated[str | None, typer.Option(
         parser=_run_to_resume, metavar="DIR|kafka://HOST:PORT/RUN",
@@ -107,8 +112,11 @@ def demo(
 
     if processes not in {1, 3}:
         raise typer.BadParameter(f"{processes}; allowed: 1 or 3", param_hint="--processes")
-    if broker not in {"sim", "process"} or (broker == "process" and processes == 1):
-        raise typer.BadParameter(f"{broker!r}; allowed: sim, or with --processes 3 process", param_hint="--broker")
+    if broker not in {"sim", "process", "ibkr"} or (broker != "sim" and processes == 1):
+        raise typer.BadParameter(f"{broker!r}; allowed: sim, or with --processes 3 process or ibkr",
+                                 param_hint="--broker")
+    if broker != "ibkr" and (seconds is not None or symbol):
+        raise typer.BadParameter("belongs to --broker ibkr", param_hint="--seconds" if seconds else "--symbol")
     if processes == 1 and (bus is not None or resume is not None):
         raise typer.BadParameter("keeps its log in memory; --bus and --resume need --processes 3",
                                  param_hint="--processes 1")
@@ -128,6 +136,10 @@ def demo(
                         speed=speed, seed=seed, resume=resume is not None, broker_process=broker == "process"),
         processes=processes, plain=plain, standbys=standbys, shards=shards)
     with told():
+        if broker == "ibkr":
+            from algotrade_runners.cli.live_demo import live_demo
+
+            raise typer.Exit(live_demo(options, tuple(symbol or ()), seconds, console(plain=plain), stop))
         raise typer.Exit(run_demo(options, console(plain=plain), stop))
 
 
@@ -182,6 +194,11 @@ def gateway(
         "--delayed", help="The login may not see live data, only such of 15 minutes ago.")] = False,
     max_server_version: Annotated[int, typer.Option(
         min=157, max=178, help="The newest version of the protocol that is spoken.")] = 178,
+    control_port: Annotated[int | None, typer.Option(
+        min=0, max=65535, metavar="PORT", help="Take commands over HTTP here; 0: any free port. By default none.",
+    )] = None,
+    hold: Annotated[float, typer.Option(
+        min=0, max=3600, metavar="SECONDS", help="Market time stands still so long first, for clients to come.")] = 0.0,
 ) -> None:
     """Play recorded market data to IB's API clients as a Gateway would, until SIGTERM: docs/GATEWAY.md."""
     from algotrade_runners.cli.errors import told
@@ -191,7 +208,7 @@ def gateway(
     with told():
         code = run_gateway(GatewayOptions(
             port=port, account=account, speed=speed, data=tuple(data or ()), seed=generate, start_ns=start_at,
-            mic=calendar, delayed=delayed, version_max=max_server_version))
+            mic=calendar, delayed=delayed, version_max=max_server_version, control_port=control_port, hold_s=hold))
     leave(code)
 
 

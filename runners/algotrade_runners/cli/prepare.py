@@ -100,7 +100,7 @@ def _composed(request: Request, facts: Sequence[FileFacts]) -> Settings:
         "bus": {"url": bus_at(request.bus, os.environ).url},
         "feed": {"paths": [str(fact.path.resolve()) for fact in facts], "speed": request.speed or 0.0},
         "instruments": [{"symbol": i.symbol, "tick": str(i.tick)} for i in instruments_of(facts)],
-        "strategy": {"name": _strategy(request.strategy, facts)},
+        "strategy": {"name": chosen_strategy(request.strategy, facts)},
         "telemetry": {"data_plane_port": 0, "strategy_plane_port": 0, "order_plane_port": 0},
     }
     if request.broker_process:
@@ -146,7 +146,8 @@ def _sample(out: Path) -> Path:
     return path
 
 
-def _strategy(name: str | None, facts: Sequence[FileFacts]) -> str:
+def chosen_strategy(name: str | None, facts: Sequence[FileFacts]) -> str:
+    """Return the strategy ``name``, or the default one for what the files hold; raises ``ConfigError``."""
     kinds = {fact.kind for fact in facts}
     try:
         definition = default_for(kinds) if name is None else definition_of(name)

@@ -74,8 +74,10 @@ def build_live_data_plane(settings: Settings, bus: Bus, clock: Clock,
 
 
 def _remember(bus: Bus, gate: QualityGate, ends: Mapping[tuple[str, int], int]) -> None:
-    """Show the gate what was published behind the snapshot's ``ends``: a process that was killed has left no other
-    memory of it, and what a live feed fills back must not be published twice.
+    """Show the gate what was published behind the snapshot's ``ends``.
+
+    A process that was killed has left no other memory of it, and what a live feed fills back must not be published
+    twice.
     """
     for lane in market_lanes(bus):
         oldest, following = bus.bounds(lane.topic, lane.partition)

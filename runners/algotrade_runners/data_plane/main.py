@@ -24,7 +24,7 @@ def main() -> None:
 def _build(settings: Settings, clock: Clock) -> tuple[Plane, Bus]:
     bus = open_bus(settings.bus.url, DATA_PLANE, os.environ, is_live=settings.is_live)
     if settings.is_live:
-        return build_live_data_plane(settings, bus, clock, lambda known_bars: ibkr_feed(settings, clock, known_bars)), bus
+        return build_live_data_plane(settings, bus, clock, lambda known: ibkr_feed(settings, clock, known)), bus
     return build_data_plane(settings, bus, clock), bus
 
 

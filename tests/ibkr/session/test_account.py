@@ -16,9 +16,11 @@ def test_chosen(configured, told, chosen):
 
 @pytest.mark.parametrize(("configured", "told", "port", "reason"), [
     ("", "", 4002, "no account"), ("", " , ", 4002, "no account"), ("", "DU1,DU2", 4002, "IBKR_ACCOUNT"),
-    ("DU9", "DU1,DU2", 4002, "account is DU9; this login manages: DU1, DU2"), ("", "U1234567", 4002, "not a paper account"),
-    ("U1", "U1,DU1", 4002, "not a paper account"), ("", "U1234567", 5000, "not a paper account"),
-    ("", "F1234567", 4002, "not a paper account"), ("", "DU1", 4001, "Gateway, live"), ("DU1", "DU1", 7496, "TWS, live"),
+    ("DU9", "DU1,DU2", 4002, "account is DU9; this login manages: DU1, DU2"),
+    ("", "U1234567", 4002, "not a paper account"), ("U1", "U1,DU1", 4002, "not a paper account"),
+    ("", "U1234567", 5000, "not a paper account"),
+    ("", "F1234567", 4002, "not a paper account"), ("", "DU1", 4001, "Gateway, live"),
+    ("DU1", "DU1", 7496, "TWS, live"),
 ])
 def test_refused(configured, told, port, reason):
     with pytest.raises(AccountRefused, match=reason):

@@ -350,10 +350,10 @@ def test_quarantine_is_bounded():
 def test_a_silent_socket_is_half_open():
     link = Link().connect()
     link.withheld = {r.RequestCurrentTime}
+    for _ in range(SILENCE_NS_MAX // S):
+        link.wait(1)
     with pytest.raises(LinkLost, match="half open"):
-        for _ in range(100):
-            link.wait(1)
-    assert link.clock.time_ns() - NOON_NS <= SILENCE_NS_MAX + 10 * S
+        link.wait(1)
 
 
 def test_an_owner_that_takes_nothing_is_disarmed():

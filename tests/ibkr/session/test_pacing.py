@@ -41,7 +41,8 @@ def violations(written):
 
 contracts = st.integers(1, 3).map(lambda n: Contract(con_id=n))
 requests = st.one_of(
-    st.builds(lambda n, size, what: (lambda i: history(i, contract=Contract(con_id=n), bar_size=size, what_to_show=what)),
+    st.builds(lambda n, size, what: (
+        lambda i: history(i, contract=Contract(con_id=n), bar_size=size, what_to_show=what)),
               st.integers(1, 3), st.sampled_from(["1 secs", "30 secs", "1 min", "1 day"]),
               st.sampled_from(["TRADES", "BID_ASK"])),
     st.builds(lambda c: (lambda i: r.RequestTickByTick(req_id=i, contract=c, tick_type="Last")), contracts),

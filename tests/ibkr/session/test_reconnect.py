@@ -75,7 +75,8 @@ def test_other_regions(windows, zone, local):
     assert name_at(at(local, ZoneInfo(zone)) + 3 * 3600 * 10**9, windows) is None
 
 
-@given(st.integers(0, 366 * 24 * 60), st.integers(0, 1439), st.integers(0, 1439), st.sets(st.sampled_from(DAYS), min_size=1),
+@given(st.integers(0, 366 * 24 * 60), st.integers(0, 1439), st.integers(0, 1439),
+       st.sets(st.sampled_from(DAYS), min_size=1),
        st.sampled_from(["America/New_York", "Europe/Zurich", "Asia/Hong_Kong"]))
 def test_a_window_is_where_the_wall_clock_says(minute, start, end, days, zone):
     """An oracle by local time, outside of the hours in which clocks change."""

@@ -199,7 +199,7 @@ def test_a_cancel_never_overtakes_its_order():
     assert [back.queued.request.order_id for back in wire.back] == [1, 2]
     wire.write()
     assert [q.request.order_id for _, q in wire.written] == [1, 3]
-    assert isinstance(wire.written[0][1].request, r.CancelOrder), "what waited may have been a change of a working order"
+    assert isinstance(wire.written[0][1].request, r.CancelOrder), "a change of a working order may have waited"
 
 
 def test_a_global_cancel_takes_back_every_order_that_waits():

@@ -12,18 +12,19 @@ MS = 10**6
 def probe(skew, now_ns, true_skew_ns, there_ns, back_ns):
     """One question and its answer over a link that takes so long there and back."""
     skew.asked(now_ns, now_ns)
-    skew.told((now_ns + there_ns + true_skew_ns) // S, now_ns + there_ns + back_ns)
+    answered_ns = now_ns + there_ns + back_ns
+    skew.told((now_ns + there_ns + true_skew_ns) // S, answered_ns, answered_ns)
 
 
 times = st.integers(1_700_000_000 * S, 1_700_000_100 * S)
 trips = st.integers(0, 50 * MS)
 
 
-@given(st.integers(-10 * S, 10 * S), times, st.lists(trips, min_size=1, max_size=12))
-def test_never_more_than_the_truth_and_half_a_round_trip(true_ns, now_ns, links):
+@given(st.integers(-10 * S, 10 * S), times, st.lists(st.tuples(trips, trips), min_size=1, max_size=12))
+def test_never_more_than_the_truth_however_slow_each_way_is(true_ns, now_ns, links):
     skew = ClockSkew()
-    for number, trip_ns in enumerate(links):
-        probe(skew, now_ns + number * 5_300 * MS, true_ns, trip_ns, trip_ns)
+    for number, (there_ns, back_ns) in enumerate(links):
+        probe(skew, now_ns + number * 5_300 * MS, true_ns, there_ns, back_ns)
         assert abs(skew.skew_ns) <= abs(true_ns)
 
 
@@ -32,7 +33,7 @@ def test_eight_answers_tell_it_within_a_third_of_a_second(true_ns, now_ns, there
     skew = ClockSkew()
     for number in range(8):
         probe(skew, now_ns + number * 5_300 * MS, true_ns, there_ns, back_ns)
-    assert abs(true_ns) - abs(skew.skew_ns) <= S
+    assert abs(true_ns) - abs(skew.skew_ns) <= S + there_ns + back_ns
     if abs(true_ns) > SKEW_NS_MAX + S // 3:
         assert abs(skew.skew_ns) > SKEW_NS_MAX, "2 s are always found out"
 
@@ -49,7 +50,7 @@ def test_a_clock_that_is_set_is_found_out_by_the_next_answer():
 def test_unknown_before_the_first_answer_and_after_a_reset():
     skew = ClockSkew()
     assert skew.skew_ns is None
-    skew.told(5, 5)
+    skew.told(5, 5, 5)
     assert skew.skew_ns is None, "an answer that nobody asked for"
     probe(skew, S, 0, 0, 0)
     assert skew.skew_ns == 0

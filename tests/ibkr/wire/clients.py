@@ -27,8 +27,7 @@ from algotrade.ibkr.wire.layout import members
 from algotrade.ibkr.wire.records import Condition, Contract, Order, TagValue
 
 UNSET_INT, UNSET_DOUBLE = 2**31 - 1, 1.7976931348623157e308
-GATES = (157, 158, 159, 160, 162, 163, 164, 166, 169, 170, 176, 177, 178)
-VERSIONS = {"ib_insync": tuple(v for v in GATES if v <= 176), "ib_async": GATES, "ibapi": (157,)}
+VERSIONS = {"ib_insync": range(157, 177), "ib_async": range(157, 179), "ibapi": (157,)}
 PAIRS = [(library, version) for library, versions in VERSIONS.items() for version in versions]
 
 NAMES = {

@@ -5,6 +5,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from algotrade.ibkr.wire import WireError
 from algotrade.ibkr.wire.answers import ANSWERS, CompletedOrder, ErrorMessage, OpenOrder
 from algotrade.ibkr.wire.layout import at_version, layout_of
 from algotrade.ibkr.wire.records import Contract, Order, OrderState
@@ -198,8 +199,43 @@ def only(record, names):
 NESTED = {Order: ("soft_dollar",), Contract: ("is_delta_neutral", "delta_neutral"), OrderState: ("-",)}
 
 
+EVERY = [*(answer for answer, _ in told.EXAMPLES), told.TICK, told.ERROR, told.EXECUTION, told.SECURITY, told.BOND_DATA,
+         told.SCHEDULE, told.SAMPLES, told.OPTION_PARAMETERS]
+SHAPES = [kind for name in ("all the rest", "conditions", "delta neutral", "scale", "combo, prices by leg", "hedge",
+                            "pegged to benchmark", "algo", "adjusted stop")
+          for contract, order in [ORDERS[name]]
+          for kind in (OpenOrder(order_id=1, contract=contract, order=order, state=STATE),
+                       CompletedOrder(contract=contract, order=order, state=STATE))]
+
+# Which message it belongs to, what it identifies, how much there is: no default stands for these. Clients take 0.
+NEVER_EMPTY = {
+    "version", "req_id", "order_id", "tick_type", "data_type", "time_s", "con_id", "ratio", "strikes count", "position",
+    "operation", "side", "price", "size", "filled", "remaining", "shares", "cum_qty", "avg_price", "open", "high",
+    "low", "close", "volume", "wap", "count"}
+
+
+@pytest.mark.parametrize("library", ["ib_insync", "ib_async"])
+def test_what_clients_take_for_a_default_when_it_is_empty(library):
+    """Empty each field in turn: where a client goes on, so does the codec, but for what may not be empty."""
+    refused = set()
+    for answer in EVERY + SHAPES:
+        fields = CODECS[176].encode(answer)[4:].split(b"\0")[:-1]
+        for at in range(1, len(fields)):
+            payload = b"".join(field + b"\0" for field in [*fields[:at], b"", *fields[at + 1 :]])
+            if is_heard(library, payload):
+                try:
+                    CODECS[176].decode_answer(payload)
+                except WireError as error:
+                    refused.add(str(error).split(" is b")[0].rpartition(".")[2])
+    assert refused == NEVER_EMPTY
+
+
+def is_heard(library, payload):
+    try:
+        return bool(Library(library).heard(176, payload))
+    except (AssertionError, ValueError):
+        return False
+
+
 def test_every_answer_is_told():
-    examples = {type(answer) for answer, _ in told.EXAMPLES}
-    others = (told.TICK, told.ERROR, told.EXECUTION, told.SECURITY, told.BOND_DATA, told.SCHEDULE, told.SAMPLES,
-              told.OPTION_PARAMETERS)
-    assert examples | {type(answer) for answer in others} | {OpenOrder, CompletedOrder} == set(ANSWERS)
+    assert {type(answer) for answer in EVERY + SHAPES} == set(ANSWERS)

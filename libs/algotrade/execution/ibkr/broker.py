@@ -232,7 +232,7 @@ class IbkrBroker:
         for order in memory.orders:
             # Times are of another process's monotonic clock.
             order.sent_ns = order.missed_ns = order.doubted_ns = 0
-            order.look_ns, order.is_written = None, True
+            order.look_ns, order.answer_ns, order.is_written = None, None, True
             for one in order.requests:
                 one.asked_ns, one.is_written, one.looks_left = 0, True, LOOKS_IN_DOUBT
         self._orders.restore(memory.orders)

@@ -96,7 +96,7 @@ class Evidence:
             if not waiting:
                 return
             waiting[0].is_written, waiting[0].asked_ns = True, now_ns
-        self._lives.look(order, now_ns + ANSWER_NS_MAX, must=False)
+        self._lives.expect(order, now_ns + ANSWER_NS_MAX)
 
     def unsent(self, request: Request, because: str, time_ns: int) -> None:
         """Take note that a request certainly never left."""
@@ -123,16 +123,10 @@ class Evidence:
             return
         self._lives.look_at_ns = None
         for order in self._orders.open():
-            if order.look_ns is None:
-                continue
-            if order.look_ns > now_ns:
-                self._lives.look(order, order.look_ns)
-                continue
-            for one in order.requests:
-                if one.is_written and one.looks_left is None and now_ns - one.asked_ns >= ANSWER_NS_MAX:
-                    one.looks_left = LOOKS_IN_DOUBT
-            self._looks.is_wanted |= order.must_look or not order.is_heard or bool(order.requests)
-            order.look_ns, order.must_look = None, False
+            self._looks.is_wanted |= _is_due(order, now_ns)
+            for at_ns in (order.look_ns, order.answer_ns):
+                if at_ns is not None:
+                    self._lives.remind(at_ns)
 
     def _order_status(self, told: a.OrderStatus, time_ns: int, now_ns: int) -> None:
         order = self._orders.by_ids(told.perm_id, told.order_id, told.client_id)
@@ -272,3 +266,17 @@ def _is_open(order: Tracked, status: str) -> bool:
     One that was refused may go on being told as inactive (documented: refused or canceled; observed: held, too).
     """
     return status not in ENDINGS and not (status == INACTIVE and order.against and not order.is_acknowledged)
+
+
+def _is_due(order: Tracked, now_ns: int) -> bool:
+    """Tell whether ``order`` gives reason to look now, and forget the reason."""
+    is_due = False
+    if order.look_ns is not None and order.look_ns <= now_ns:
+        order.look_ns, is_due = None, True
+    if order.answer_ns is not None and order.answer_ns <= now_ns:
+        order.answer_ns = None
+        is_due |= not order.is_heard or bool(order.requests)
+        for one in order.requests:
+            if one.is_written and one.looks_left is None:
+                one.looks_left = LOOKS_IN_DOUBT
+    return is_due

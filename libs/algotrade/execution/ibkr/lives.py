@@ -37,10 +37,18 @@ class Lives:
         self._counts = counts
         self.look_at_ns: int | None = None
 
-    def look(self, order: Tracked, at_ns: int, *, must: bool = True) -> None:
-        """Look for ``order`` at ``at_ns`` at the latest; without ``must`` only if it is not heard of until then."""
-        order.must_look |= must
+    def look(self, order: Tracked, at_ns: int) -> None:
+        """Look for ``order`` at ``at_ns`` at the latest."""
         order.look_ns = at_ns if order.look_ns is None else min(order.look_ns, at_ns)
+        self.remind(at_ns)
+
+    def expect(self, order: Tracked, at_ns: int) -> None:
+        """Look for ``order`` at ``at_ns`` where it has not answered by then."""
+        order.answer_ns = at_ns
+        self.remind(at_ns)
+
+    def remind(self, at_ns: int) -> None:
+        """See at ``at_ns`` at the latest which orders give reason to look."""
         self.look_at_ns = at_ns if self.look_at_ns is None else min(self.look_at_ns, at_ns)
 
     def works(self, order: Tracked, time_ns: int) -> None:
@@ -101,6 +109,8 @@ class Lives:
         if order.filled_told is not None and order.executed >= order.filled_told:
             self.end(order, time_ns)
             return
+        if order.awaits_fills:
+            return  # told again
         order.awaits_fills, order.doubted_ns = True, now_ns
         self.look(order, now_ns + (FILLS_NS_MAX if status == FILLED else 0))
 

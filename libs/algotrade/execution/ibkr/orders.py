@@ -58,7 +58,8 @@ class Tracked(msgspec.Struct, kw_only=True):
     ``misses``           complete looks in a row that did not find it anywhere; ``missed_ns``: the last, monotonic
     ``sent_ns``          monotonic
     ``is_heard``         anything at all was told of it since it was sent
-    ``look_ns``          when to look for it, monotonic; None: no reason to. ``must_look``: even if it was heard of
+    ``look_ns``          when to look for it, monotonic; None: no reason to
+    ``answer_ns``        when to look for it unless it was heard of, monotonic; None: nothing is under way
     ``awaits_fills``     it ended, and executions are to be asked for before that is told
     ``doubted_ns``       since when ``against`` or ``awaits_fills`` stands: only a look begun later settles it
     """
@@ -83,7 +84,7 @@ class Tracked(msgspec.Struct, kw_only=True):
     sent_ns: int = 0
     is_heard: bool = False
     look_ns: int | None = None
-    must_look: bool = False
+    answer_ns: int | None = None
     awaits_fills: bool = False
     doubted_ns: int = 0
 

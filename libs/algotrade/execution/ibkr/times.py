@@ -16,7 +16,7 @@ def zone_of(name: str) -> ZoneInfo:
     """Return the zone of this name, old ones such as US/Eastern or MET too; an unknown one is a ``ValueError``."""
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, OSError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError(f"zone is {name!r}; allowed: an IANA name such as America/New_York") from error
 
 

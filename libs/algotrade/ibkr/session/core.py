@@ -326,7 +326,7 @@ class Core:
                 if kept is not None:
                     self._events.append(ev.OrderIdsRolledBack(answer.order_id, kept, time_ns))
             case a.CurrentTime():
-                self.skew.told(answer.time_s, now_ns)
+                self.skew.told(answer.time_s, time_ns, now_ns)
             case a.OpenOrder() | a.OrderStatus():
                 self.order_ids.seen(answer.order_id)
             case _ if isinstance(answer, HISTORY_ENDS) and getattr(answer, "is_done", True):

@@ -236,7 +236,7 @@ class Session:
     def _end(self, error: Exception | None) -> None:
         with self._changed:
             self._loop = self._wake = None
-            self._fatal = error
+            self._fatal = self._fatal or error
             self._changed.notify_all()
 
     async def _connections(self) -> None:
@@ -247,12 +247,14 @@ class Session:
             with self._changed:
                 self._core.lost(failure)
                 self._tries += 1
+                if isinstance(failure, Refused):
+                    self._fatal = failure
                 self._changed.notify_all()
                 in_maintenance = bool(self._core.maintenance())
             if self._witness is not None:
                 self._witness.disconnected(type(failure).__name__)
             if isinstance(failure, Refused):
-                raise failure
+                return
             wait_s = self._backoff.failed(client_id_in_use=isinstance(failure, ClientIdInUse),
                                           in_maintenance=in_maintenance)
             await self._pause(wait_s)

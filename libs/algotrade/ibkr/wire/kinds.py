@@ -10,8 +10,11 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any, NamedTuple
 
+import msgspec
+
 from algotrade.ibkr.wire.errors import refused
 from algotrade.ibkr.wire.numbers import (
+    INT_MAX,
     UNSET_DOUBLE,
     UNSET_DOUBLE_TEXT,
     UNSET_INT,
@@ -118,9 +121,12 @@ FLAG = Kind("flag", decode_flag, encode_flag)
 TEXT = Kind("text", decode_text, encode_text, decode_ascii, encode_ascii)
 ESCAPED = Kind("escaped", decode_escaped, encode_escaped)
 
-Int = Annotated[int, INT]
+# Where msgspec reads the numbers, it holds them to what decode_int does.
+_64_BITS = msgspec.Meta(ge=-INT_MAX, le=INT_MAX)
+
+Int = Annotated[int, INT, _64_BITS]
 """A whole number of at most 64 bits."""
-Int0 = Annotated[int, INT_0]
+Int0 = Annotated[int, INT_0, _64_BITS]
 """The same; an empty field is 0."""
 Int1 = Annotated[int, INT_1]
 """The same; an empty field is 1."""
