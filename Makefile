@@ -70,6 +70,7 @@ fuzz-wire: $(READY) ## a million mutated frames through the IBKR wire codec (2 m
 bench: $(READY) ## measure, and print tables with medians beside what is asked (15 minutes, quiet machine)
 	$(BIN)/python -m tests.benchmarks.micro
 	$(BIN)/python -m tests.benchmarks.replay
+	$(BIN)/python -m tests.benchmarks.gateway
 	$(BIN)/python -m tests.benchmarks.kafka
 	$(BIN)/python -m tests.benchmarks.scaling
 	$(BIN)/python -m tests.benchmarks.wire

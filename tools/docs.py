@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -55,14 +55,21 @@ def configuration() -> str:
     """Return a table per section of the configuration."""
     parts = []
     for field in msgspec.structs.fields(Settings):
-        struct = field.type
         if field.name == "instruments":
             continue
-        parts.append(f"### `[{field.name}]`\n\n{_prose(struct)}\n\n{_keys(struct)}")
+        struct = _section(field.type)
+        title = "contracts.SYMBOL" if field.name == "contracts" else field.name
+        parts.append(f"### `[{title}]`\n\n{_prose(struct)}\n\n{_keys(struct)}")
     parts += [
         f"### `[strategy.parameters]` of `{d.name}`\n\n{_prose(d.parameters)}\n\n{_keys(d.parameters)}"
         for d in STRATEGIES.values()]
     return "\n\n".join(parts)
+
+
+def _section(kind: Any) -> Any:
+    """Return the struct of a section that may be left out, or of which there may be several."""
+    structs = [arg for arg in get_args(kind) if isinstance(arg, type) and issubclass(arg, msgspec.Struct)]
+    return structs[0] if structs else kind
 
 
 def metrics() -> str:

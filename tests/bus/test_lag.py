@@ -44,5 +44,5 @@ def test_the_age_is_that_of_the_append_before_that_of_the_data():
 def test_every_reader_of_the_table_has_a_row():
     found = lags(MemoryBus(TOPICS).client(), lambda *_: 0)
     assert {lag.topic for lag in found if lag.reader == STRATEGY_PLANE} == {
-        "market.quotes", "market.trades", "market.bars", "orders.reports"}
-    assert len(found) == 9
+        "market.quotes", "market.trades", "market.bars", "orders.reports", "strategy.merges"}
+    assert len(found) == 10

@@ -1,5 +1,6 @@
 """Runs of the real command in real processes: started, watched, killed, resumed."""
 
+import contextlib
 import json
 import os
 import signal
@@ -41,8 +42,10 @@ class Started:
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
 
     def planes(self) -> dict[str, psutil.Process]:
-        """Return the running plane processes by name, as their command lines tell."""
-        found = {}
+        """Return the running plane processes by name, as their command lines tell; none once the demo has ended."""
+        found: dict[str, psutil.Process] = {}
+        if self.process.poll() is not None:  # nobody has that number any more
+            return found
         for child in psutil.Process(self.process.pid).children():
             try:
                 words = child.cmdline()
@@ -58,7 +61,8 @@ class Started:
         while not self.planes():  # before them, the bus may be that of a run before
             if self.process.poll() is not None:
                 return
-            psutil.wait_procs([psutil.Process(self.process.pid)], timeout=0.01)
+            with contextlib.suppress(subprocess.TimeoutExpired):  # psutil's wait would take its exit code away
+                self.process.wait(0.01)
         bus = self._place.open(None)
         try:
             while self.process.poll() is None and not ready(bus):

@@ -22,7 +22,7 @@ from algotrade.domain import (
 )
 from algotrade.execution import JournalEntry, SimulatedBroker
 from algotrade_runners.order_plane.build import build_order_plane
-from algotrade_runners.order_plane.plane import JOURNAL_TOPIC
+from algotrade_runners.order_plane.state import JOURNAL_TOPIC
 from algotrade_runners.replay_time import INTENTS_TOPIC, intents_time
 from algotrade_runners.settings import BusSettings, FeedSettings, Settings, StrategySettings
 

@@ -50,6 +50,15 @@ def test_kafkas_client_is_known_to_one_folder():
     assert any(module.startswith("confluent_kafka") for path in below(home) for _, module in imports(path))
 
 
+def test_the_ib_client_libraries_are_known_to_one_file():
+    home = LIBRARIES / "ibkr" / "session" / "library.py"
+    wrong = [f"{where(path, line)}: only {home.relative_to(LIBRARIES)} may import {module}"
+             for path in (*below(LIBRARIES), *below(RUNNERS)) if path != home
+             for line, module in imports(path) if module.partition(".")[0] in {"ib_insync", "ib_async", "ibapi"}]
+    assert not wrong, "\n".join(wrong)
+    assert {module.partition(".")[0] for _, module in imports(home)} >= {"ib_insync", "ib_async"}
+
+
 def test_every_library_and_runner_stands_in_its_table():
     assert {room(p, LIBRARIES) for p in below(LIBRARIES)} - {""} <= set(MAY_IMPORT)
     assert {room(p, RUNNERS) for p in below(RUNNERS)} - {""} <= set(RUNNER_MAY_IMPORT)

@@ -37,7 +37,7 @@ from algotrade_runners.data_plane.build import begin
 from algotrade_runners.data_plane.plane import DataPlane
 from algotrade_runners.order_plane import arrivals as order_plane
 from algotrade_runners.order_plane.build import build_order_plane
-from algotrade_runners.order_plane.plane import JOURNAL_TOPIC
+from algotrade_runners.order_plane.state import JOURNAL_TOPIC
 from algotrade_runners.replay_time import INTENTS_TOPIC
 from algotrade_runners.settings import (
     BrokerSettings,

@@ -6,9 +6,12 @@ more. Moment 0 is a plane that has only just started. A kill that comes too late
 drill is done again with an earlier moment.
 """
 
+import contextlib
 import json
 import random
 import shutil
+
+import psutil
 
 from algotrade.bus.topics import DATA_PLANE, PLANES
 from tests.integration.runs import Started, algotrade, demo
@@ -83,10 +86,12 @@ class Drill:
             run.wait_until(lambda _: run.planes().keys() >= {name for name in victims if name})
         processes = [run.planes().get(name) for name in victims if name]
         if run.process.poll() is not None or None in processes:
-            run.end()
+            code, output = run.end()
+            assert code == 0, f"{self.words}: ended by itself before {moment}, exit code {code}\n{output}"
             return False
         for process in [run.process] if self.whole else processes:
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended, or the demo has ended it
+                process.kill()
         code, output = run.end(timeout_s=10)
         if code == 0:  # it had done its work just before
             return False

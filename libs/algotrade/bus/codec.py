@@ -53,6 +53,7 @@ class Schema(IntEnum):
     INTENT = 10
     JOURNAL = 11
     REPORT = 12
+    MERGE = 13
     SNAPSHOT = 20
     DEAD_LETTER = 30
 
@@ -64,6 +65,7 @@ VERSIONS: dict[Schema, int] = {
     Schema.INTENT: 1,
     Schema.JOURNAL: 1,
     Schema.REPORT: 1,
+    Schema.MERGE: 1,
     Schema.SNAPSHOT: 1,
     Schema.DEAD_LETTER: 1,
 }

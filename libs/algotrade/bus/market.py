@@ -107,6 +107,11 @@ class MarketWriter:
         return dict(self._last)
 
     @property
+    def last_quarantined(self) -> int:
+        """Return the last sequence among the records that were kept back, 0 where there are none."""
+        return self._last_quarantined
+
+    @property
     def ends(self) -> tuple[LogPosition, ...]:
         """Return where each log ends as far as this writer knows: what belongs into a snapshot."""
         return tuple(LogPosition(topic, p, end) for (topic, p), end in self._ends.items())

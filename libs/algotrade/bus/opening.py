@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from algotrade.bus.local import LocalBus
 from algotrade.bus.port import Bus, BusError
+from algotrade.bus.topics import TOPICS, lasting
 
 if TYPE_CHECKING:
     from algotrade.bus.kafka import KafkaAccess, KafkaAddress
@@ -23,8 +24,11 @@ class BusPlace(Protocol):
         """Return the address in full, the same from whatever folder and with whatever environment it is read."""
         ...
 
-    def open(self, writer: str | None) -> Bus:
-        """Open the bus as the plane ``writer``; None only looks. The caller closes it."""
+    def open(self, writer: str | None, *, is_live: bool = False) -> Bus:
+        """Open the bus as the plane ``writer``; None only looks. The caller closes it.
+
+        ``is_live``  what is appended cannot be read again anywhere else: all of it is flushed to the disk
+        """
         ...
 
     def open_for_people(self, writer: str) -> Bus:
@@ -68,9 +72,9 @@ class LocalPlace:
         """Return ``local:`` and the absolute folder."""
         return f"{LOCAL_SCHEME}:{self.folder.resolve()}"
 
-    def open(self, writer: str | None) -> Bus:
+    def open(self, writer: str | None, *, is_live: bool = False) -> Bus:
         """Open the bus in the folder, which is made where it is missing."""
-        return LocalBus(self.folder, writer)
+        return LocalBus(self.folder, writer, lasting(TOPICS) if is_live else TOPICS)
 
     def open_for_people(self, writer: str) -> Bus:
         """Open the bus; raises ``BusError`` while a process writes in the folder: the file is its own."""
@@ -110,7 +114,7 @@ class KafkaPlace:
         """Return the address with its servers."""
         return str(self.address)
 
-    def open(self, writer: str | None) -> Bus:
+    def open(self, writer: str | None, *, is_live: bool = False) -> Bus:  # noqa: ARG002 -- acks=all, live or not
         """Open the run's bus; raises ``TopicUnknown`` where the cluster does not have its topics."""
         from algotrade.bus.kafka import KafkaBus  # noqa: PLC0415 -- the extra, where it is used
 
@@ -168,6 +172,6 @@ def _kafka_at(url: str, environ: Mapping[str, str]) -> KafkaPlace:
     return KafkaPlace(KafkaAddress.parse(url, environ), KafkaAccess.of(environ))
 
 
-def open_bus(url: str, writer: str | None, environ: Mapping[str, str]) -> Bus:
-    """Open the bus at ``url`` (``bus_at``) as the plane ``writer``; None only looks. The caller closes it."""
-    return bus_at(url, environ).open(writer)
+def open_bus(url: str, writer: str | None, environ: Mapping[str, str], *, is_live: bool = False) -> Bus:
+    """Open the bus at ``url`` (``bus_at``) as the plane ``writer`` (``BusPlace.open``)."""
+    return bus_at(url, environ).open(writer, is_live=is_live)

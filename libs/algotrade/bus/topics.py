@@ -20,6 +20,7 @@ MARKET_QUOTES = "market.quotes"
 MARKET_TRADES = "market.trades"
 MARKET_BARS = "market.bars"
 MARKET_QUARANTINE = "market.quarantine"
+STRATEGY_MERGES = "strategy.merges"
 
 _MIB = 1 << 20
 
@@ -67,6 +68,8 @@ _TABLE = (
     _market(MARKET_BARS),
     # What the quality gate kept back: for people, so no plane's commit holds it, and the oldest goes first.
     Topic(name=MARKET_QUARANTINE, writer=DATA_PLANE, retention_bytes_max=64 * _MIB, durable=False),
+    # Live, in what order the strategy took reports and market records; a replay needs no record of it.
+    Topic(name=STRATEGY_MERGES, writer=STRATEGY_PLANE, key="shard", readers=(STRATEGY_PLANE,), sharded=True),
     Topic(name="orders.intents", writer=STRATEGY_PLANE, readers=(ORDER_PLANE,), sharded=True),
     Topic(name="orders.journal", writer=ORDER_PLANE, readers=(ORDER_PLANE,)),
     Topic(name="orders.reports", writer=ORDER_PLANE, readers=(STRATEGY_PLANE,), sharded=True),
@@ -96,6 +99,11 @@ def with_shards(table: Mapping[str, Topic], shards: int) -> dict[str, Topic]:
     assert 1 <= shards <= SHARDS_MAX, f"{shards} shards; allowed: 1 to {SHARDS_MAX}"
     return {name: msgspec.structs.replace(row, partitions=shards, retention_bytes_max=row.retention_bytes_max * shards)
             if row.sharded and shards > 1 else row for name, row in table.items()}
+
+
+def lasting(table: Mapping[str, Topic]) -> dict[str, Topic]:
+    """Return ``table`` for a live run, whose market data no file can give again: flushed to the disk too."""
+    return {name: msgspec.structs.replace(row, durable=True) for name, row in table.items()}
 
 
 _CONTROL = Topic(name=CONTROL_DEAD, writer=DEAD_WRITER, key="topic", retention_bytes_max=64 * _MIB)

@@ -23,6 +23,9 @@ class ExecType(IntEnum):
     CANCEL_REJECTED = 6
     """A cancel or a replace was refused; the order lives on as before."""
     TRADE_CORRECT = 7
+    """An execution that was told before is stated anew: its quantity (0: it is taken back), its price or its cost."""
+    ORDER_STATUS = 8
+    """FIX I. Nothing happened; what is known of the order changed: the broker cannot be asked, so it is UNKNOWN."""
 
 
 class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, tag="execution_report"):
@@ -31,7 +34,9 @@ class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, tag="execution_
     ``sequence`` counts the reports of a run from 1: a reader drops what is not above the last one it has seen.
     ``intent_id`` names the order (the NewOrder's id), ``request_id`` the intent that caused the event: the same one,
     or a cancel or replace. Quantities in units, prices and commission in the instrument's currency. ``last_*`` and
-    ``execution_id`` belong to TRADE and TRADE_CORRECT. ``reason`` is one word for machines, with details after a colon.
+    ``execution_id`` belong to TRADE and TRADE_CORRECT, which states the whole execution anew; ``corrected_quantity`` is
+    by how much its quantity changed. ``commission`` is 0 until it is told, and a rebate is negative. ``reason`` is one
+    word for machines, with details after a colon.
     A cancel or replace of an order that is not known is refused with ``order_id`` 0 and without side, type and time in
     force.
     """
@@ -58,6 +63,7 @@ class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, tag="execution_
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     reason: str = ""
+    corrected_quantity: Decimal = Decimal(0)
 
 
 class Fill(msgspec.Struct, frozen=True, kw_only=True, tag="fill"):
@@ -87,7 +93,10 @@ REPORT = np.dtype(
         ("leaves_quantity", "<f8"),
     ]
 )
-"""An execution report as kernels see it, 64 bytes. ``leaves_quantity`` is 0 once the order ended; side 0: none."""
+"""An execution report as kernels see it, 64 bytes. ``leaves_quantity`` is 0 once the order ended; side 0: none.
+
+``last_quantity`` is what the report changes: of a TRADE_CORRECT the difference, negative where less was filled.
+"""
 
 
 def report_records(reports: Sequence[ExecutionReport]) -> Records:
@@ -95,7 +104,8 @@ def report_records(reports: Sequence[ExecutionReport]) -> Records:
     rows = [
         (
             r.event_time_ns, r.intent_id.sequence, r.intent_id.number, r.instrument, int(r.exec_type), int(r.side or 0),
-            float(r.last_quantity), float(r.last_price), float(r.cumulative_quantity), float(r.leaves_quantity),
+            float(r.corrected_quantity if r.exec_type is ExecType.TRADE_CORRECT else r.last_quantity),
+            float(r.last_price), float(r.cumulative_quantity), float(r.leaves_quantity),
         )
         for r in reports
     ]

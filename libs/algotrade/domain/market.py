@@ -51,6 +51,8 @@ class Flag(IntFlag):
     """The instrument's market was closed."""
     REPEATED = 64
     """The same values as the record before, at a later time."""
+    DELAYED = 128
+    """Not of this moment: delayed or frozen data, as a broker sends without a subscription. Nothing is priced by it."""
     NOT_FINITE = 256
     """A price or size is NaN or infinite."""
     NOT_POSITIVE = 512

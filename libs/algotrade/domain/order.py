@@ -92,7 +92,11 @@ class _Intent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class NewOrder(_Intent, frozen=True, kw_only=True, tag="new"):
-    """Ask for an order. ``limit_price`` belongs to LIMIT and STOP_LIMIT, ``stop_price`` to STOP and STOP_LIMIT."""
+    """Ask for an order. ``limit_price`` belongs to LIMIT and STOP_LIMIT, ``stop_price`` to STOP and STOP_LIMIT.
+
+    ``parent``     the NewOrder whose fill this one waits for, None: it works at once. A bracket is a parent with two
+    ``oca_group``  orders of one group of this name: a fill of one cancels the others; "": of none
+    """
 
     side: Side
     quantity: Decimal
@@ -100,6 +104,8 @@ class NewOrder(_Intent, frozen=True, kw_only=True, tag="new"):
     time_in_force: TimeInForce
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
+    parent: IntentId | None = None
+    oca_group: str = ""
 
 
 class CancelOrder(_Intent, frozen=True, kw_only=True, tag="cancel"):
@@ -125,7 +131,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     ``order_id`` is ours, from 1 in each run, bound to the intent for ever. Always
     ``cumulative_quantity + leaves_quantity == quantity`` while the order is open, but where a broker has filled more
-    than it was asked for: leaves is never below 0. It is 0 once terminal.
+    than it was asked for: leaves is never below 0. It is 0 once terminal. ``filled_value`` is price times units of what
+    was filled, exact; ``average_price`` is 0 where nothing was.
     """
 
     order_id: int
@@ -134,6 +141,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     quantity: Decimal
     cumulative_quantity: Decimal = Decimal(0)
     average_price: Decimal = Decimal(0)
+    filled_value: Decimal = Decimal(0)
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     reason: str = ""

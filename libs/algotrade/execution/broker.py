@@ -5,8 +5,9 @@ from typing import Protocol
 
 import msgspec
 
-from algotrade.domain import ExecType, IntentId
+from algotrade.domain import ExecType, IntentId, OrderIntent
 from algotrade.risk import Approved
+from algotrade.telemetry.metrics import Samples
 
 
 class BrokerError(Exception):
@@ -16,7 +17,10 @@ class BrokerError(Exception):
 class BrokerEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Evidence from the broker about one order of ours.
 
-    ``execution_id``, ``quantity`` (units), ``price`` and ``commission`` (instrument's currency) belong to TRADE.
+    ``execution_id``, ``quantity`` (units), ``price`` and ``commission`` (instrument's currency; None: not told yet)
+    belong to TRADE and TRADE_CORRECT. The latter states an execution anew: that of the same id but for its last group
+    (``ledger.execution_and_revision``), or of the very same, whose cost is known now. Quantity 0 takes it back.
+    ORDER_STATUS: what became of the order is not known. It says why, and only evidence ends it.
     ``request_id`` names the cancel or replace that is answered, where the broker tells; None: the oldest open one.
     """
 
@@ -26,7 +30,7 @@ class BrokerEvent(msgspec.Struct, frozen=True, kw_only=True):
     execution_id: str | None = None
     quantity: Decimal = Decimal(0)
     price: Decimal = Decimal(0)
-    commission: Decimal = Decimal(0)
+    commission: Decimal | None = None
     reason: str = ""
     request_id: IntentId | None = None
 
@@ -80,4 +84,59 @@ class Broker(Protocol):
 
     def events(self) -> list[BrokerEvent]:
         """Return what the broker has told since the last call, and forget it."""
+        ...
+
+
+class LiveBroker(Protocol):
+    """A broker in another process, in real time, whose answers are evidence and whose silence is none.
+
+    Its session is begun by ``arm``, not before: only one process may have it. Nothing here blocks.
+    """
+
+    @property
+    def disarmed_because(self) -> str:
+        """Return why new risk may not be sent now, "" where it may."""
+        ...
+
+    def arm(self) -> bool:
+        """Begin the session where that was not done; True once the broker's whole truth has been told."""
+        ...
+
+    def may_send(self, intent: OrderIntent) -> bool:
+        """Tell whether a command for ``intent`` may be handed over now; a cancel may where nothing else does."""
+        ...
+
+    def bind(self, command: Command) -> int:
+        """Return the broker's own order id for ``command``: a new one for a Place, else that of its order.
+
+        It is journaled with the command, and so belongs to that order for ever.
+        """
+        ...
+
+    def bound(self, command: Command, broker_order_id: int) -> None:
+        """Take note that ``command`` was journaled with ``broker_order_id``, perhaps by an earlier process."""
+        ...
+
+    def send(self, command: Command) -> None:
+        """Hand over ``command``, which was journaled and bound; what becomes of it is told by ``events``."""
+        ...
+
+    def events(self) -> list[BrokerEvent]:
+        """Return what the broker has told since the last call, in its order, and forget it."""
+        ...
+
+    def state(self) -> bytes:
+        """Return what a restart needs: whose broker order ids are whose."""
+        ...
+
+    def restore(self, data: bytes) -> None:
+        """Go on from ``data``, which ``state`` returned."""
+        ...
+
+    def samples(self) -> Samples:
+        """Return the metrics as they are; called from another thread, so it only reads."""
+        ...
+
+    def close(self) -> None:
+        """End the session; orders that work go on working."""
         ...

@@ -1,8 +1,10 @@
 """The feed port: where market data enters, whatever it comes from (files, a broker)."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from algotrade.domain.market import MarketBatch
+from algotrade.telemetry.metrics import Samples
 
 
 class FeedError(Exception):
@@ -29,4 +31,27 @@ class Feed(Protocol):
 
     def close(self) -> None:
         """Give everything back; a second call does nothing. Reading afterwards is our bug."""
+        ...
+
+
+class LiveFeed(Protocol):
+    """Market data as they happen. Nothing here blocks; the caller numbers the records (``sequence`` is 0)."""
+
+    def poll(self) -> MarketBatch | None:
+        """Return what came since the last call, in the order in which it came, None where that is nothing.
+
+        Raises ``FeedError`` where the source can never be read as it was asked for.
+        """
+        ...
+
+    def ready(self) -> Mapping[str, bool]:
+        """Return what the feed depends on, and whether it is there; called from another thread, so it only reads."""
+        ...
+
+    def samples(self) -> Samples:
+        """Return the metrics as they are; called from another thread, so it only reads."""
+        ...
+
+    def close(self) -> None:
+        """End every subscription; a second call does nothing."""
         ...

@@ -18,6 +18,9 @@ _REPEATED, _NOT_FINITE, _NOT_POSITIVE = int(Flag.REPEATED), int(Flag.NOT_FINITE)
 _OUT_OF_ORDER, _DUPLICATE = int(Flag.OUT_OF_ORDER), int(Flag.DUPLICATE)
 _INCONSISTENT, _QUARANTINE = int(Flag.INCONSISTENT), int(QUARANTINE)
 
+_FROM_FEED = int(Flag.OUT_OF_ORDER | Flag.GAP | Flag.DELAYED)
+"""What the feed knows and the gate cannot see, and so stays as the feed has set it."""
+
 FLAG_BITS = max(int(flag).bit_length() for flag in Flag)
 """Columns of the counters: column b counts the records with bit b set."""
 
@@ -79,7 +82,7 @@ def judge_quotes(quotes: Any, sessions: Any, memory: Any, counts: Any, stale_aft
         quote, known, key = quotes[i], memory[quotes[i]["instrument"]], sessions[i]
         bid, ask, bid_size, ask_size = quote["bid"], quote["ask"], quote["bid_size"], quote["ask_size"]
         time_ns = quote["event_time_ns"]
-        flags = (quote["flags"] & _OUT_OF_ORDER) | (_OUTSIDE_SESSION if key == CLOSED else 0)
+        flags = (quote["flags"] & _FROM_FEED) | (_OUTSIDE_SESSION if key == CLOSED else 0)
         if not (np.isfinite(bid) and np.isfinite(ask)) or np.isinf(bid_size) or np.isinf(ask_size):
             flags |= _NOT_FINITE
         if bid <= 0.0 or ask <= 0.0 or bid_size < 0.0 or ask_size < 0.0:
@@ -111,7 +114,7 @@ def judge_trades(trades: Any, sessions: Any, memory: Any, counts: Any, stale_aft
     for i in range(len(trades)):
         trade, known, key = trades[i], memory[trades[i]["instrument"]], sessions[i]
         price, size, time_ns = trade["price"], trade["size"], trade["event_time_ns"]
-        flags = (trade["flags"] & _OUT_OF_ORDER) | (_OUTSIDE_SESSION if key == CLOSED else 0)
+        flags = (trade["flags"] & _FROM_FEED) | (_OUTSIDE_SESSION if key == CLOSED else 0)
         if not np.isfinite(price) or np.isinf(size):
             flags |= _NOT_FINITE
         if price <= 0.0 or size < 0.0:
@@ -132,7 +135,7 @@ def judge_bars(bars: Any, sessions: Any, memory: Any, counts: Any, stale_after_n
     """Write the flags of ``bars`` (layout BAR), as ``judge_quotes``."""
     for i in range(len(bars)):
         bar, known, key = bars[i], memory[bars[i]["instrument"]], sessions[i]
-        flags = (bar["flags"] & _OUT_OF_ORDER) | _bar_alone(bar) | (_OUTSIDE_SESSION if key == CLOSED else 0)
+        flags = (bar["flags"] & _FROM_FEED) | _bar_alone(bar) | (_OUTSIDE_SESSION if key == CLOSED else 0)
         open_ns, close_ns = bar["open_time_ns"], bar["event_time_ns"]
         last = known["values"]
         same = (_same(bar["open"], last[0]) and _same(bar["high"], last[1]) and _same(bar["low"], last[2])

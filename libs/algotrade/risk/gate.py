@@ -81,13 +81,16 @@ class Gate:
         # Compiles the kernel, so that no order pays for it; nothing is priced yet, so nothing can pass.
         self._check(0, 0, Side.BUY, 1, OrderType.MARKET, NO_PRICE, NO_PRICE)
 
-    def check(self, order: NewOrder, now_ns: int) -> Verdict:
+    def check(self, order: NewOrder, now_ns: int, decided: Reason | None = None) -> Verdict:
         """Return ``Approved``, or ``Refused`` with the first reason that stands against ``order`` at ``now_ns``.
 
-        ``now_ns`` is the event time of a replay, the wall clock live. Nothing is reserved yet.
+        ``now_ns`` is the event time of a replay, the wall clock live. Nothing is reserved yet. ``decided`` is what was
+        decided of this very order before, and recorded: then that is the verdict again.
         """
         instrument = self._instruments[order.instrument]
-        if not self._sessions.get(instrument.id, ALWAYS_OPEN).is_open(now_ns):
+        if decided is not None and decided is not Reason.PASSED:
+            return Refused(decided)
+        if decided is None and not self._sessions.get(instrument.id, ALWAYS_OPEN).is_open(now_ns):
             return Refused(Reason.SESSION_CLOSED)
         malformed = _malformed(order, instrument)
         if malformed is not Reason.PASSED:
@@ -95,7 +98,8 @@ class Gate:
         lots = instrument.quantity_to_lots(order.quantity)
         limit_ticks = NO_PRICE if order.limit_price is None else instrument.price_to_ticks(order.limit_price)
         stop_ticks = NO_PRICE if order.stop_price is None else instrument.price_to_ticks(order.stop_price)
-        reason = self._check(now_ns, instrument.id, order.side, lots, order.order_type, limit_ticks, stop_ticks)
+        reason = int(Reason.PASSED) if decided is not None else self._check(
+            now_ns, instrument.id, order.side, lots, order.order_type, limit_ticks, stop_ticks)
         if reason != Reason.PASSED:
             return Refused(Reason(reason))
         self._recent_ns[self._oldest] = now_ns
@@ -124,6 +128,11 @@ class Gate:
     def book(self, instrument: int, side: Side, lots: int) -> None:
         """Add an executed ``lots`` to the position."""
         self._book["position_lots"][instrument] += side * lots
+
+    @property
+    def working_orders(self) -> int:
+        """Return how many orders are open."""
+        return self._working_orders
 
     def position_lots(self, instrument: int) -> int:
         """Return the signed position in lots."""

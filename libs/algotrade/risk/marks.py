@@ -10,7 +10,7 @@ from algotrade.jit import jit
 MARK = np.dtype([("time_ns", "<i8"), ("price", "<f8"), ("suspect", "<i8")])
 """Event time and value of the last trusted price, NaN before the first; ``suspect``: what came last is not trusted."""
 
-UNTRUSTED = int(Flag.CROSSED | Flag.PRICE_JUMP)
+UNTRUSTED = int(Flag.CROSSED | Flag.PRICE_JUMP | Flag.DELAYED)
 """Records so flagged move no mark."""
 
 

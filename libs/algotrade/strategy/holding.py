@@ -22,7 +22,7 @@ HOLDING = np.dtype(
 )
 """The signed position, the last order's intent id and what of it was filled, and 1 while that order is not terminal."""
 
-TRADE = int(ExecType.TRADE)
+TRADE, TRADE_CORRECT = int(ExecType.TRADE), int(ExecType.TRADE_CORRECT)
 
 
 @jit
@@ -39,7 +39,8 @@ def fold_report(holding: Record, report: Record, lot: float) -> None:
     """Take note of a report, a row of ``REPORT``, on an order of this strategy and instrument.
 
     The last order is booked by its cumulative quantity, so a late fill after its end counts, a correction too, and a
-    repeated report changes nothing. An older order can only fill late: booked by the fill, which must come once.
+    repeated report changes nothing. An older order can only fill late, or be corrected: booked by what the report
+    changes, which must come once.
     A report without a side is on an order that nobody knows, and says nothing of this one.
     """
     if report["side"] == 0:
@@ -50,5 +51,5 @@ def fold_report(holding: Record, report: Record, lot: float) -> None:
         holding["order_filled_lots"] = filled_lots
         if report["leaves_quantity"] <= 0.0:
             holding["pending"] = 0
-    elif report["exec_type"] == TRADE:
+    elif report["exec_type"] == TRADE or report["exec_type"] == TRADE_CORRECT:
         holding["position_lots"] += report["side"] * round(report["last_quantity"] / lot)

@@ -12,7 +12,7 @@ from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, STRATEGY_PLANE
 from algotrade.domain import ExecutionReport
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade_runners.data_plane.plane import DataState
-from algotrade_runners.order_plane.plane import OrderState
+from algotrade_runners.order_plane.state import OrderState
 from algotrade_runners.replay_time import REPORTS_TOPIC
 from algotrade_runners.strategy_plane.plane import StrategyState
 from algotrade_runners.tally import Tally

@@ -11,7 +11,6 @@ from algotrade.bus import (
     PROMISE_NONE,
     Bus,
     Leadership,
-    MarketCursor,
     MarketReader,
     Received,
     RepeatingOutput,
@@ -23,9 +22,7 @@ from algotrade.bus.topics import ORDER_PLANE
 from algotrade.domain import Clock, ExecType, ExecutionReport, Kind, MarketBatch, NewOrder, OrderIntent
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade.execution import (
-    BrokerState,
     Command,
-    ManagerState,
     OrderManager,
     Place,
     SimulatedBroker,
@@ -33,11 +30,12 @@ from algotrade.execution import (
 )
 from algotrade.execution.remote.broker import RemoteBroker
 from algotrade.matching import VenueModel
-from algotrade.risk import Gate, GateState
+from algotrade.risk import Gate
 from algotrade.telemetry import get_log
 from algotrade.telemetry.metrics import Histogram, Samples
 from algotrade_runners.host import WAIT_S
 from algotrade_runners.order_plane.arrivals import Arrivals, Arrived
+from algotrade_runners.order_plane.state import JOURNAL_TOPIC, OrderState
 from algotrade_runners.positions import Told
 from algotrade_runners.replay_time import (
     INTENTS_TOPIC,
@@ -48,42 +46,10 @@ from algotrade_runners.replay_time import (
     later,
     ready_name,
 )
-from algotrade_runners.tally import Tally, by_reason, up_to
-
-JOURNAL_TOPIC = "orders.journal"
+from algotrade_runners.tally import by_reason, up_to
 
 ReplayBroker = SimulatedBroker | RemoteBroker
 """A broker that lives in event time."""
-
-
-class OrderState(msgspec.Struct, kw_only=True):
-    """The order plane's snapshot: what it knows, and the positions that this reflects."""
-
-    cursor: MarketCursor = MarketCursor()
-    intents_positions: list[int] = []
-    reports_positions: list[int] = []
-    """One for each shard."""
-    journal_position: int = 0
-    last_arrivals_ns: list[int] = []
-    """When the last intent that was handled reached the venue, for each shard."""
-    manager: ManagerState | None = None
-    gate: GateState | None = None
-    broker: BrokerState | None = None
-    tally: Tally = msgspec.field(default_factory=Tally)
-    intents: int = 0
-    reports: int = 0
-    fills: int = 0
-    repeated: int = 0
-    finished: bool = False
-    began_ns: int = 0
-    ended_ns: int = 0
-    """Monotonic clock when this process first and last handled a record; 0 where it has not."""
-    intent_latency_counts: list[int] = []
-    """Intents by the time from market data published to intent read, in the buckets of telemetry.metrics."""
-    latency_counts: list[int] = []
-    """Orders by the time from market data published to order accepted, in the buckets of telemetry.metrics."""
-    session_began_at: int = 0
-    """Records that earlier processes had handled."""
 
 
 class OrderPlane:
@@ -181,6 +147,8 @@ class OrderPlane:
             "algotrade_orders_refused_total": {(reason,): n for reason, n in self._manager.refused.copy().items()},
             "algotrade_fills_total": state.fills,
             "algotrade_fills_late_total": self._manager.late_fills,
+            "algotrade_fills_corrected_total": self._manager.corrections,
+            "algotrade_fills_over_total": self._manager.overfills,
             "algotrade_broker_events_unmatched_total": self._manager.unmatched,
             "algotrade_reports_total": state.reports,
             "algotrade_intent_latency_seconds": self._intent_latency,

@@ -49,6 +49,8 @@ class StrategyState(msgspec.Struct, kw_only=True):
 
     cursor: MarketCursor = MarketCursor()
     reports_position: int = 0
+    merges_position: int = 0
+    """Of a live run."""
     intents_position: int = 0
     last_report: int = 0
     outstanding: list[IntentId] = []

@@ -34,7 +34,7 @@ Encode = Callable[[Any], str]
 
 @functools.cache
 def compiled(message: type[M], version: int) -> tuple[Decode[M], Encode]:
-    """Return decode and encode of ``message`` at server ``version``.
+    """Return decode and encode of ``message`` at server ``version``; compiled once in a process.
 
     decode(fields) takes a payload, split at its NULs; encode(message) gives the payload's text. Both raise
     ``WireError``.

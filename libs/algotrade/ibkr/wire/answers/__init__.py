@@ -72,3 +72,15 @@ ANSWERS: tuple[type[Answer], ...] = (
     TickReqParams, TickSize, TickSnapshotEnd, TickString,
 )
 """Every answer."""
+
+__all__ = [
+    "ANSWERS", "AccountDownloadEnd", "AccountSummary", "AccountSummaryEnd", "AccountTime", "AccountUpdateMulti",
+    "AccountUpdateMultiEnd", "AccountValue", "BondContractData", "CommissionReport", "CompletedOrder",
+    "CompletedOrdersEnd", "ContractData", "ContractDataEnd", "CurrentTime", "ErrorMessage", "ExecutionData",
+    "ExecutionDataEnd", "HeadTimestamp", "HistoricalData", "HistoricalDataUpdate", "HistoricalSchedule",
+    "HistoricalTicks", "HistoricalTicksBidAsk", "HistoricalTicksLast", "ManagedAccounts", "MarketDataType",
+    "MarketDepth", "MarketDepthL2", "MarketRule", "NextValidId", "OpenOrder", "OpenOrderEnd", "OptionParameters",
+    "OptionParametersEnd", "OrderBound", "OrderStatus", "Pnl", "PnlSingle", "PortfolioValue", "PositionData",
+    "PositionEnd", "PositionMulti", "PositionMultiEnd", "RealTimeBar", "SymbolSamples", "TickByTick", "TickGeneric",
+    "TickPrice", "TickReqParams", "TickSize", "TickSnapshotEnd", "TickString",
+]

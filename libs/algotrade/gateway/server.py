@@ -1,0 +1,229 @@
+"""The Gateway: it plays the market to whoever connects, until it is stopped."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from algotrade.domain import Clock, Instruments, MarketBatch, Sessions, SystemClock
+from algotrade.domain.clock import NANOSECONDS_PER_MILLISECOND
+from algotrade.gateway.clock import MarketClock
+from algotrade.gateway.connection import Connection
+from algotrade.gateway.floor import DataPermission, Floor
+from algotrade.gateway.limits import LimitsSet
+from algotrade.gateway.listings import Listings
+from algotrade.gateway.market import Market
+from algotrade.gateway.port import Sent, TradingPort
+from algotrade.gateway.refusals import CLIENT_ID_IN_USE, FARMS_OK
+from algotrade.gateway.session import Session
+from algotrade.gateway.tape import Tape
+from algotrade.gateway.times import local, zone_of
+from algotrade.gateway.trading import Trading, TradingSettings
+from algotrade.ibkr.wire import VERSION_MAX, VERSION_MIN, Codec, Request
+from algotrade.telemetry import get_log
+
+LOOPBACK = "127.0.0.1"
+
+STEP_NS = 100 * NANOSECONDS_PER_MILLISECOND
+STEPS_MAX = 100
+"""Market time passes in steps of 100 ms; longer ones where it runs so fast that a turn would need more than these."""
+
+TURN_S = 0.005
+"""How long the market waits between two looks at its clock."""
+
+SOCKETS_MAX = 64
+"""Sockets that may be open, clients or not: who comes on top of them is closed at once."""
+
+DELAY_NS = 15 * 60 * 1_000 * NANOSECONDS_PER_MILLISECOND
+"""How late delayed data are (documented: 15 to 20 minutes)."""
+
+
+class Gateway:
+    """A simulated IB Gateway over recorded market data.
+
+    ``trading``     accounts and rules of the broker; ``make_trading`` makes what keeps to them, given the contracts
+    ``start_ns``    market time at which it begins, what lies before is history; None: just before the first record
+    ``speed``       market seconds a second; 0: time stands still until ``advance``; and it does for ``hold_s`` first
+    ``sessions``    of instruments whose market closes, by instrument id
+    ``data``        "delayed": the login may not see live data
+    ``version_max`` the newest protocol version that is spoken
+
+    Raises ``TapeError`` for records that cannot be served, ``ValueError`` for a version or speed that is not allowed.
+    """
+
+    def __init__(
+        self, instruments: Instruments, batches: Iterable[MarketBatch], *,
+        trading: TradingSettings | None = None,
+        make_trading: Callable[[Listings, TradingSettings], TradingPort] = Trading,
+        start_ns: int | None = None, speed: float = 1.0, hold_s: float = 0.0,
+        sessions: Mapping[int, Sessions] | None = None, data: DataPermission = "live",
+        version_max: int = VERSION_MAX, limits: LimitsSet | None = None, clock: Clock | None = None,
+    ) -> None:
+        if not VERSION_MIN <= version_max <= VERSION_MAX:
+            raise ValueError(f"version_max is {version_max}; allowed: {VERSION_MIN} to {VERSION_MAX}")
+        self.clock = clock or SystemClock()
+        self.limits = limits or LimitsSet()
+        self.version_max = version_max
+        tape = self._tape = Tape(batches, instruments)
+        if start_ns is None:
+            start_ns = tape.span_ns[0] - 1 if tape.span_ns is not None else self.clock.time_ns()
+        self.listings = Listings(instruments, sessions or {}, start_ns)
+        self.market_clock = MarketClock(self.clock, start_ns, speed, hold_s)
+        market = Market(tape, self.listings, start_ns)
+        delayed = Market(tape, self.listings, start_ns, DELAY_NS) if data == "delayed" else None
+        self.trading = make_trading(self.listings, trading or TradingSettings())
+        # So that it knows what things are worth before the first record comes; there is nobody to be told anything yet.
+        self.trading.on_market(tape.newest(start_ns), start_ns)
+        self._floor = Floor(self.clock, self.market_clock, self.listings, market, delayed, self.limits)
+        self._played_ns = start_ns
+        self._sessions: dict[int, tuple[Session, Connection]] = {}
+        self._connections: set[Connection] = set()
+        self._stopping = asyncio.Event()
+        self._server: asyncio.Server | None = None
+        self._failure: BaseException | None = None
+
+    @property
+    def now_ns(self) -> int:
+        """Return the market time up to which everything was told."""
+        return self._played_ns
+
+    def status(self) -> dict[str, Any]:
+        """Return where the Gateway stands, for people and for who waits for the end of the data."""
+        span_ns = self._tape.span_ns
+        return {"market_ns": self._played_ns, "ends_ns": None if span_ns is None else span_ns[1],
+                "has_ended": span_ns is None or self._played_ns >= span_ns[1], "clients": sorted(self._sessions)}
+
+    def held(self) -> int:
+        """Return how many requests of the clients are open: subscriptions, and history that is kept up to date."""
+        return self._floor.held.total()
+
+    async def start(self, port: int = 0, host: str = LOOPBACK) -> int:
+        """Listen, and return the port; 0 takes a free one. ``OSError`` where that is not to be had."""
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._failed)
+        self._server = await loop.create_server(lambda: Connection(self), host, port)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def serve(self) -> None:
+        """Play the market until ``stop``; then close every socket. What is our own bug ends it with its exception."""
+        assert self._server is not None, "start comes first"
+        try:
+            while not self._stopping.is_set():
+                behind = self.market_clock.runs and self.step()
+                await self._wait(0 if behind else TURN_S)
+        finally:
+            self._server.close()
+            for connection in list(self._connections):
+                connection.abort()
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """End ``serve``."""
+        self._stopping.set()
+
+    async def advance(self, step_ns: int) -> None:
+        """Step market time on, and return when everything that became due was told."""
+        self.market_clock.advance(step_ns)
+        while self.step():
+            await self._wait(0)
+
+    def step(self) -> bool:
+        """Play a part of what is due, and tell whether more is."""
+        now_ns = self.market_clock.now_ns()
+        stride_ns = max(STEP_NS, (now_ns - self._played_ns) // STEPS_MAX)
+        for _ in range(STEPS_MAX):
+            if self._played_ns >= now_ns:
+                break
+            self._play(min(now_ns, self._played_ns + stride_ns))
+        return self._played_ns < now_ns
+
+    def _play(self, to_ns: int) -> None:
+        """Play up to ``to_ns``, or as far as one step goes."""
+        market, delayed = self._floor.market, self._floor.delayed
+        due = market.take(to_ns)
+        if len(due.recorded):
+            self._dispatch(self.trading.on_market(due.recorded, due.reached_ns))
+        self._dispatch(self.trading.on_time(due.reached_ns))
+        self._follow(market, due.shown, delayed=False)
+        while delayed is not None:
+            late = delayed.take(due.reached_ns)
+            self._follow(delayed, late.shown, delayed=True)
+            if late.reached_ns == due.reached_ns:
+                break
+        self._played_ns = due.reached_ns
+        for session, _ in list(self._sessions.values()):
+            session.pass_time(self._floor.history_ns)
+            session.flush()
+
+    def _follow(self, market: Market, batch: MarketBatch, *, delayed: bool) -> None:
+        if not len(batch):
+            return
+        for instrument, flow in market.flows(batch):
+            for session, _ in self._sessions.values():
+                session.follow(instrument, flow, delayed=delayed)
+
+    def _dispatch(self, sent: list[Sent]) -> None:
+        for client_id, answer in sent:
+            for known, (session, _) in self._sessions.items():
+                if client_id in {None, known}:
+                    session.tell([answer])
+        if sent:
+            for session, _ in list(self._sessions.values()):
+                session.flush()
+
+    async def _wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+
+    def _failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Keep what a callback raised, and stop: a Gateway with a bug in it tells nobody anything any more."""
+        self._failure = context.get("exception") or RuntimeError(context["message"])
+        self._stopping.set()
+
+    # What connections ask (connection.Host).
+
+    def greeting_time(self) -> str:
+        """Return the market's time as the handshake tells it."""
+        return f"{local(self.market_clock.now_ns(), zone_of('US/Eastern')):%Y%m%d %H:%M:%S} EST"
+
+    def admit(self, connection: Connection, client_id: int, codec: Codec) -> Session | None:
+        """Take a client, and tell it what comes unasked: accounts, the next order id, which farms are up."""
+        if client_id in self._sessions:
+            connection.tell(CLIENT_ID_IN_USE)
+            connection.close()
+            return None
+        if len(self._sessions) >= self.limits.clients:
+            get_log().warning("client_refused", client_id=client_id, clients=len(self._sessions))
+            connection.close()
+            return None
+        session = Session(client_id, self._floor, codec, connection.send, lambda: connection.is_behind)
+        self._sessions[client_id] = (session, connection)
+        get_log().info("client_connected", client_id=client_id, version=codec.version)
+        self._dispatch(self.trading.connected(client_id, self._played_ns))
+        session.tell(list(FARMS_OK))
+        session.flush()
+        return session
+
+    def ask(self, session: Session, request: Request) -> None:
+        """Answer a request, here or by who keeps the orders."""
+        if session.handles(request):
+            session.handle(request)
+        else:
+            self._dispatch(self.trading.handle(session.client_id, request, self._played_ns))
+
+    def met(self, connection: Connection) -> bool:
+        """Take notice of a new socket; False where there are too many."""
+        self._connections.add(connection)
+        return len(self._connections) <= SOCKETS_MAX
+
+    def gone(self, connection: Connection, session: Session | None) -> None:
+        """Take notice that a socket is closed."""
+        self._connections.discard(connection)
+        if session is None:
+            return
+        del self._sessions[session.client_id]
+        session.close()
+        get_log().info("client_disconnected", client_id=session.client_id)
+        self._dispatch(self.trading.disconnected(session.client_id, self._played_ns))

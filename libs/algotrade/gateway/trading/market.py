@@ -1,0 +1,57 @@
+"""Batches of market records: which of them orders have to meet one by one, and the last price of all the others."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from algotrade.domain import QUARANTINE, Kind, MarketBatch, Records
+
+
+def usable(kind: Kind, records: Records) -> npt.NDArray[np.bool_]:
+    """Tell which records have prices: above 0, finite, a quote not crossed, and not put aside by a quality gate."""
+    if kind is Kind.QUOTE:
+        low, high = records["bid"], records["ask"]
+    elif kind is Kind.TRADE:
+        low = high = records["price"]
+    else:
+        low, high = records["low"], records["high"]
+    good: npt.NDArray[np.bool_] = (
+        (low > 0) & (low <= high) & (high < np.inf) & ((records["flags"] & int(QUARANTINE)) == 0))
+    return good
+
+
+def marks(kind: Kind, records: Records) -> npt.NDArray[np.float64]:
+    """Return the price that each record marks its instrument with: midpoint, price or close."""
+    if kind is Kind.QUOTE:
+        return np.asarray(0.5 * (records["bid"] + records["ask"]))
+    return np.asarray(records["price" if kind is Kind.TRADE else "close"])
+
+
+def last_of_each(instruments: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Return the row of each instrument's last record."""
+    _, from_end = np.unique(instruments[::-1], return_index=True)
+    return np.sort(len(instruments) - 1 - from_end)
+
+
+def split(batch: MarketBatch, hot: set[int]) -> tuple[list[tuple[Kind, Records]], list[tuple[Kind, Records]]]:
+    """Return (records of instruments in ``hot``, last records of the others), each by kind; unusable ones left out."""
+    wanted = np.array(sorted(hot), dtype=np.int32)
+    mine, rest = [], []
+    for kind, records in batch.arrays().items():
+        if len(records):
+            good = records[usable(kind, records)]
+            is_hot = np.isin(good["instrument"], wanted)
+            mine.append((kind, good[is_hot]))
+            cold = good[~is_hot]
+            rest.append((kind, cold[last_of_each(cold["instrument"])] if len(cold) else cold))
+    return mine, rest
+
+
+def merged(parts: list[tuple[Kind, Records]]) -> Iterator[tuple[Kind, np.void]]:
+    """Return the records of several kinds one by one, in the order of their sequence."""
+    sequences = np.concatenate([records["sequence"] for _, records in parts] or [np.empty(0, dtype=np.int64)])
+    homes = [(kind, records, i) for kind, records in parts for i in range(len(records))]
+    for position in np.argsort(sequences, kind="stable"):
+        kind, records, i = homes[position]
+        yield kind, records[i]

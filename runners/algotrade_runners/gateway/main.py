@@ -1,0 +1,118 @@
+"""The simulated Gateway's process: it plays data to IB's clients until SIGTERM."""
+
+import asyncio
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from algotrade.config import ConfigError
+from algotrade.domain import SystemClock
+from algotrade.domain.clock import NANOSECONDS_PER_SECOND
+from algotrade.feeds import FeedError
+from algotrade.gateway import Gateway, TapeError
+from algotrade.gateway.control import Control
+from algotrade.gateway.server import LOOPBACK
+from algotrade.gateway.trading import AccountSettings, TradingSettings
+from algotrade.telemetry import configure_log, get_log
+from algotrade_runners.gateway.recorded import Recorded, from_files, made_up
+from algotrade_runners.host import EXIT_OK, EXIT_WORLD, follow_parent
+
+NAME = "gateway"
+
+
+class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``algotrade gateway`` was asked for.
+
+    ``data``      files or folders; empty: the sample. ``seed``: a made-up market instead
+    ``start_ns``  market time at which the replay begins, None: before the first record
+    ``mic``       calendar by which the instruments trade, None: they never close
+    ``delayed``   the login may not see live data
+    ``hold_s``    seconds for which market time stands still first, so that clients can come
+    ``control_port``  of the HTTP server that drives it, 0: any free one, None: none
+    """
+
+    port: int
+    account: str
+    speed: float
+    data: tuple[Path, ...] = ()
+    seed: int | None = None
+    start_ns: int | None = None
+    mic: str | None = None
+    delayed: bool = False
+    version_max: int = 178
+    control_port: int | None = None
+    hold_s: float = 0.0
+    host: str = LOOPBACK
+
+
+def run_gateway(options: GatewayOptions) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code (``host.EXIT_*``).
+
+    Raises ``FeedError``, ``CalendarError`` and ``ConfigError`` where the market cannot be played.
+    """
+    configure_log(plane=NAME, clock=SystemClock())
+    follow_parent()
+    if options.seed is not None and options.data:
+        raise ConfigError("--generate and --data are both given; allowed: one of them")
+    recorded = (from_files(options.data, options.mic, options.start_ns) if options.seed is None
+                else made_up(options.seed, options.start_ns))
+    if recorded.quarantined:
+        get_log().warning("records_quarantined", count=recorded.quarantined)
+    return asyncio.run(_serve(options, recorded))
+
+
+async def _serve(options: GatewayOptions, recorded: Recorded) -> int:
+    gateway = _gateway(options, recorded)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, gateway.stop)
+    try:
+        port = await gateway.start(options.port, options.host)
+    except OSError as error:
+        get_log().error("stopped_by_the_world", error=f"--port {options.port}: {error}")
+        return EXIT_WORLD
+    try:
+        control = _control(gateway, options)
+    except OSError as error:
+        get_log().error("stopped_by_the_world", error=f"--control-port {options.control_port}: {error}")
+        return EXIT_WORLD
+    sys.stdout.write(f"algotrade gateway listens on {options.host}:{port}, account {options.account}, "
+                     f"{len(recorded.instruments)} instruments, market time {_told(gateway.now_ns)}, "
+                     f"speed {options.speed:g}{_seed(options)}"
+                     f"{'' if control is None else f', control port {control.port}'}\n")
+    sys.stdout.flush()
+    try:
+        await gateway.serve()
+    finally:
+        if control is not None:
+            control.close()
+    return EXIT_OK
+
+
+def _control(gateway: Gateway, options: GatewayOptions) -> Control | None:
+    if options.control_port is None:
+        return None
+    return Control(gateway, asyncio.get_running_loop(), options.control_port, options.host)
+
+
+def _gateway(options: GatewayOptions, recorded: Recorded) -> Gateway:
+    try:
+        return Gateway(
+            recorded.instruments, recorded.batches, start_ns=recorded.start_ns, speed=options.speed,
+            hold_s=options.hold_s,
+            trading=TradingSettings(accounts={options.account: AccountSettings()}), sessions=recorded.sessions,
+            data="delayed" if options.delayed else "live", version_max=options.version_max)
+    except TapeError as error:
+        raise FeedError(str(error)) from error
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _told(time_ns: int) -> str:
+    return f"{datetime.fromtimestamp(time_ns // NANOSECONDS_PER_SECOND, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _seed(options: GatewayOptions) -> str:
+    return "" if options.seed is None else f", seed {options.seed}"
