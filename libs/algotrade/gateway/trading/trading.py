@@ -67,6 +67,16 @@ class Trading:
         self._reports.gone(client_id)
         return self._outcome(now_ns)
 
+    def has_order(self, client_id: int, order_id: int) -> bool:
+        """Tell whether this client has an order of this id that is not done."""
+        order = self._desk.find(client_id, order_id)
+        return order is not None and not order.is_done
+
+    def held(self, account: str, con_id: int) -> Decimal:
+        """Return the signed holding of a contract, 0 where there is none."""
+        listing = self._listings.by_con_id(con_id)
+        return Decimal(0) if listing is None else self._ledger.holding(account, listing.instrument.id).quantity
+
     def handle(self, client_id: int, request: Request, now_ns: int) -> list[Sent]:
         """Answer a request of a connected client; ``KeyError`` for one that is none about orders or accounts."""
         answer = self._answers[type(request)]
