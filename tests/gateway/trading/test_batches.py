@@ -1,5 +1,7 @@
 """Records into orders: however they are cut into batches, and whatever else is in them, orders fare the same."""
 
+from decimal import Decimal
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,7 +77,7 @@ def test_orders_one_after_the_other_get_what_all_at_once_get(drawn, bid, spread,
     """An OCA group makes orders take their turns; alone in its group, each gets what it would have got."""
     def outcome(group):
         orders = [Live(perm_id=i + 1, client_id=1, order_id=i + 1, instrument=AAA, contract=contract(AAA),
-                       order=order(order_type=kind, tif=tif), side=side, quantity=order(quantity=quantity).total_quantity,
+                       order=order(order_type=kind, tif=tif), side=side, quantity=Decimal(quantity),
                        limit_ticks=price, stop_ticks=price, stage=Stage.BOOK, oca_group=f"{group}{i}" if group else "")
                   for i, (side, quantity, kind, price, tif) in enumerate(drawn)]
         heard: list[Met] = []

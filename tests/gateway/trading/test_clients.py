@@ -171,7 +171,7 @@ def test_ibs_own_client_places_an_order_and_hears_of_it():
         client.wait("positionEnd")
         (account, _, position, average), = client.told["position"]
         assert (account, position, average) == ("DU1234567", 100, 180.03)
-        client.reqAccountUpdates(True, "")  # noqa: FBT003 -- IB's own signature
+        client.reqAccountUpdates(True, "")
         client.wait("accountDownloadEnd")
         values = {(k, c): v for k, v, c, _ in client.told["updateAccountValue"]}
         assert values["TotalCashValue", "USD"] == "981997.00"
