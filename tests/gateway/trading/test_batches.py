@@ -23,7 +23,7 @@ def quote_rows(drawn, begin_ns):
     rows = np.zeros(len(drawn), dtype=QUOTE)
     for i, (instrument, bid, spread, size, flags) in enumerate(drawn):
         at = begin_ns + (i + 1) * SECOND
-        rows[i] = (i + 1, at, at, instrument, flags, bid, bid + spread, size, size)
+        rows[i] = (i + 1, at, at, instrument, flags, bid, bid + spread / 100, size, size)  # midpoints on half ticks
     return rows
 
 
@@ -64,7 +64,7 @@ def test_of_instruments_without_orders_only_the_last_good_price_counts():
     hot, rest = split(MarketBatch.of({Kind.QUOTE: rows}), {BBB})
     assert [len(part) for _, part in hot] == [5]
     (kind, last), = rest
-    assert list(marks(kind, last)) == [114.5]
+    assert list(marks(kind, last)) == [114.005]
     assert list(usable(Kind.QUOTE, rows[-2:])) == [False, False]
 
 

@@ -23,6 +23,7 @@ from algotrade.gateway.trading.state import Account, Client, TradingState
 from algotrade.ibkr.wire import Request
 from algotrade.ibkr.wire import requests as ask
 from algotrade.ibkr.wire.records import Contract, Order
+from algotrade.matching.fill import to_ticks
 
 _NO_SOURCE = len(Kind)
 _REFUSED_READ_ONLY = (
@@ -88,7 +89,8 @@ class Trading:
         hot, rest = split(batch, self._desk.instruments())
         for kind, records in rest:
             for row, price in zip(records, marks(kind, records), strict=True):
-                self._mark(kind, int(row["instrument"]), float(price))
+                instrument = self._listings.by_instrument(int(row["instrument"])).instrument
+                self._mark(kind, instrument.id, to_ticks(price, float(instrument.tick)))
         for kind, row in merged(hot):
             self._meet(kind, row)
         self._advance(now_ns)
@@ -240,10 +242,10 @@ class Trading:
         if seen is None:
             return
         self._advance(seen.time_ns)
-        if self._mark(kind, instrument.id, None, seen.mark_ticks):
+        if self._mark(kind, instrument.id, seen.mark_ticks):
             self._desk.meet(instrument.id, seen)
 
-    def _mark(self, kind: Kind, instrument: int, price: float | None, ticks: int = 0) -> bool:
+    def _mark(self, kind: Kind, instrument: int, ticks: int) -> bool:
         """Move the last price; tell whether records of this kind count: the richest kind seen of the instrument does.
 
         Quotes go before trades and trades before bars, as in the simulated broker.
@@ -252,8 +254,6 @@ class Trading:
         self._state.sources[instrument] = source
         if source != kind:
             return False
-        if price is not None:
-            ticks = self._listings.by_instrument(instrument).instrument.price_to_ticks(price)
         self._state.marks[instrument] = ticks
         return True
 
