@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from algotrade.gateway.limits import LimitsSet, MessageRate, Verdict
@@ -27,6 +28,9 @@ BEHIND_BYTES, CAUGHT_UP_BYTES = 1 << 20, 1 << 18
 
 KERNEL_BYTES = 1 << 18
 """What the kernel may hold on top: left to itself it takes megabytes, all of them stale for a reader that is slow."""
+
+PATIENCE_S = 0.2
+"""How long stepped time waits for a client that does not read at all."""
 
 WAITING_BYTES_MAX = 32 << 20
 """A client for which more waits is cut off: the largest answer is 16 MiB (IB cuts off slow readers too: observed)."""
@@ -76,6 +80,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self.is_behind = False
+        self.is_stuck = False
+        self._read_on = asyncio.Event()
 
     @property
     def waiting_bytes(self) -> int:
@@ -114,20 +120,31 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Take notice that much waits for the client."""
         self.is_behind = True
+        self._read_on.clear()
 
     def resume_writing(self) -> None:
         """Take notice that the client has caught up."""
-        self.is_behind = False
+        self.is_behind = self.is_stuck = False
+        self._read_on.set()
         if self._session is not None:
             self._session.catch_up()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- why does not matter here
         """Take notice that the socket is closed."""
         self._transport = None
+        self._read_on.set()
         if self._deadline is not None:
             self._deadline.cancel()
         session, self._session = self._session, None
         self._host.gone(self, session)
+
+    async def let_read(self) -> None:
+        """Wait for a client that is behind for as long as it reads; one that does not is stuck until it does."""
+        while self.is_behind and not self.is_stuck and self._transport is not None:
+            before = self.waiting_bytes
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._read_on.wait(), PATIENCE_S)
+            self.is_stuck = self.is_behind and self.waiting_bytes >= before
 
     def send(self, data: bytes) -> None:
         """Send ``data``, or cut the client off where too much waits for it."""

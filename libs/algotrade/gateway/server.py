@@ -28,6 +28,9 @@ STEP_NS = 100 * NANOSECONDS_PER_MILLISECOND
 STEPS_MAX = 100
 """Market time passes in steps of 100 ms; longer ones where it runs so fast that a turn would need more than these."""
 
+TURN_RECORDS_MAX = 4096
+"""Records of one turn, about; sockets are looked after between two turns."""
+
 TURN_S = 0.005
 """How long the market waits between two looks at its clock."""
 
@@ -123,23 +126,29 @@ class Gateway:
         self._stopping.set()
 
     async def advance(self, step_ns: int) -> None:
-        """Step market time on, and return when everything that became due was told."""
+        """Step market time on, and return when everything that became due was told.
+
+        Stepped time has no hurry: it waits for clients that are behind, as long as they read.
+        """
         self.market_clock.advance(step_ns)
         while self.step():
             await self._wait(0)
+            for connection in list(self._connections):
+                await connection.let_read()
 
     def step(self) -> bool:
         """Play a part of what is due, and tell whether more is."""
         now_ns = self.market_clock.now_ns()
         stride_ns = max(STEP_NS, (now_ns - self._played_ns) // STEPS_MAX)
+        records = 0
         for _ in range(STEPS_MAX):
-            if self._played_ns >= now_ns:
+            if self._played_ns >= now_ns or records >= TURN_RECORDS_MAX:
                 break
-            self._play(min(now_ns, self._played_ns + stride_ns))
+            records += self._play(min(now_ns, self._played_ns + stride_ns))
         return self._played_ns < now_ns
 
-    def _play(self, to_ns: int) -> None:
-        """Play up to ``to_ns``, or as far as one step goes."""
+    def _play(self, to_ns: int) -> int:
+        """Play up to ``to_ns``, or as far as one step goes, and return how many records that were."""
         market, delayed = self._floor.market, self._floor.delayed
         due = market.take(to_ns)
         if len(due.recorded):
@@ -155,6 +164,7 @@ class Gateway:
         for session, _ in list(self._sessions.values()):
             session.pass_time(self._floor.history_ns)
             session.flush()
+        return len(due.shown)
 
     def _follow(self, market: Market, batch: MarketBatch, *, delayed: bool) -> None:
         if not len(batch):

@@ -7,7 +7,7 @@ reference: a restarted Gateway gives ids of lost orders again (observed).
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
@@ -54,7 +54,7 @@ class Tracked(msgspec.Struct, kw_only=True):
     ``has_ended``        nothing more is expected
     ``against``          what the broker said against a new order
     ``filled_told``      units filled, as the state in which it ended said; None: it did not say
-    ``executed``         units of the executions that were told
+    ``executed``         units of the executions that were told, as corrected; ``taken_back``: what corrections took off
     ``misses``           complete looks in a row that did not find it anywhere; ``missed_ns``: the last, monotonic
     ``sent_ns``          monotonic
     ``is_heard``         anything at all was told of it since it was sent
@@ -79,6 +79,7 @@ class Tracked(msgspec.Struct, kw_only=True):
     against: str = ""
     filled_told: Decimal | None = None
     executed: Decimal = Decimal(0)
+    taken_back: Decimal = Decimal(0)
     misses: int = 0
     missed_ns: int = 0
     sent_ns: int = 0
@@ -102,6 +103,14 @@ class Tracked(msgspec.Struct, kw_only=True):
     def side(self) -> Side:
         """Return the order's side."""
         return self.terms.side
+
+    @property
+    def is_short(self) -> bool:
+        """Tell whether executions are missing of those that the state in which it ended counts.
+
+        The state of an order does not follow corrections of its executions (assumed).
+        """
+        return self.filled_told is not None and self.executed + self.taken_back < self.filled_told
 
     @property
     def is_split(self) -> bool:
@@ -136,9 +145,11 @@ class BrokerOrders:
         self._by_perm: dict[int, int] = {}
         self._by_connection: dict[int, int] = {}
         self._ended: OrderedDict[int, None] = OrderedDict()
+        self._split: set[int] = set()
 
-    def __iter__(self) -> Iterator[Tracked]:
-        return iter(list(self._orders.values()))
+    def split(self) -> list[Tracked]:
+        """Return the orders that live twice."""
+        return [order for i in sorted(self._split) if (order := self._orders.get(i)) is not None and order.lives_twice]
 
     def open(self) -> list[Tracked]:
         """Return the orders that have not ended."""
@@ -155,6 +166,8 @@ class BrokerOrders:
         self._by_reference[reference] = order.order_id
         for perm_id in order.perm_ids:
             self._by_perm[perm_id] = order.order_id
+        if order.is_split:
+            self._split.add(order.order_id)
         if order.has_ended:
             self.ended(order)
 
@@ -166,6 +179,7 @@ class BrokerOrders:
         if len(self._ended) > ENDED_KEPT:
             oldest, _ = self._ended.popitem(last=False)
             forgotten = self._orders.pop(oldest)
+            self._split.discard(oldest)
             self._by_reference.pop(forgotten.reference, None)
             for perm_id in forgotten.perm_ids:
                 self._by_perm.pop(perm_id, None)
@@ -210,6 +224,8 @@ class BrokerOrders:
             return False
         order.perm_ids = [*order.perm_ids, perm_id]
         self._by_perm[perm_id] = order.order_id
+        if order.is_split:
+            self._split.add(order.order_id)
         return order.is_split
 
     def state(self) -> list[Tracked]:
@@ -219,7 +235,7 @@ class BrokerOrders:
     def restore(self, orders: Iterable[Tracked]) -> None:
         """Go on from ``orders``, of an earlier process: no order id names anything yet."""
         self._orders, self._by_reference, self._by_perm = {}, {}, {}
-        self._by_connection, self._ended = {}, OrderedDict()
+        self._by_connection, self._ended, self._split = {}, OrderedDict(), set()
         for order in orders:
             self.add(order)
 

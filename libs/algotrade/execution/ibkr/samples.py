@@ -26,7 +26,7 @@ def samples_of(counts: Counter[str], orders: BrokerOrders, foreign: Foreign, exe
         "algotrade_ibkr_order_codes_total": {
             (hint.name.lower(),): counts["hint_" + hint.name.lower()] for hint in Hint},
         "algotrade_ibkr_orders_unknown": sum(order.is_lost for order in open_orders),
-        "algotrade_ibkr_orders_split": sum(order.lives_twice for order in orders),
+        "algotrade_ibkr_orders_split": len(orders.split()),
         "algotrade_ibkr_foreign_orders": len(foreign.orders),
         "algotrade_ibkr_executions_uncosted": executions.uncosted,
     }
