@@ -266,12 +266,12 @@ class IbkrBroker:
         try:
             for event in self._session.events():
                 self._happened(event)
+            now_ns = self._clock.monotonic_ns()
+            self._evidence.tick(now_ns)
+            if self._is_told and self._looks.is_due(now_ns):
+                self._look(now_ns)
         except s.Refused as over:
             raise BrokerError(f"the session is over: {over}") from over
-        now_ns = self._clock.monotonic_ns()
-        self._evidence.tick(now_ns)
-        if self._is_told and self._looks.is_due(now_ns):
-            self._look(now_ns)
 
     def _happened(self, event: s.SessionEvent) -> None:
         now_ns = self._clock.monotonic_ns()

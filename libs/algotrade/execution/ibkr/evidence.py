@@ -88,6 +88,7 @@ class Evidence:
         order = self._named(request)
         if order is None:
             return
+        self._orders.sent(order)
         if isinstance(request, r.PlaceOrder) and not order.is_written:
             order.is_written, order.sent_ns = True, now_ns
         else:
@@ -106,6 +107,7 @@ class Evidence:
         order = self._named(request)
         if order is None:
             return
+        self._orders.sent(order)
         if isinstance(request, r.PlaceOrder) and not order.is_written:
             self._lives.never_sent(order, because, time_ns)
         else:
@@ -256,7 +258,7 @@ class Evidence:
 
     def _named(self, request: Request) -> Tracked | None:
         if isinstance(request, r.PlaceOrder | r.CancelOrder):
-            return self._orders.by_request(request.order_id)
+            return self._orders.of_own_request(request.order_id)
         return None
 
 

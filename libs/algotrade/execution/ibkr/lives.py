@@ -102,6 +102,8 @@ class Lives:
         """Take it that the incarnation ``perm_id`` ended in ``status``, having filled so much, None: it did not say."""
         if perm_id == 0 and len(order.perm_ids) == 1:
             perm_id = order.perm_ids[0]
+        if perm_id not in (0, *order.perm_ids):
+            return
         order.done = {**order.done, perm_id: status}
         if order.has_ended or not set(order.perm_ids) <= set(order.done):
             return
