@@ -237,6 +237,37 @@ def test_states_that_were_overtaken_or_are_told_again_change_nothing():
     assert desk.count("executions_repeated") == 1
 
 
+def test_an_order_that_ended_here_and_is_open_at_the_broker_disarms():
+    desk = working()
+    desk.say(execution(60, exec_id="a.b.c.01"), execution(100, exec_id="a.b.c.02"))
+    assert desk.status() is OrderStatus.FILLED
+    desk.say(status_of("Submitted", filled=60, remaining=40))
+    desk.wait(0)
+    assert desk.looks == 1
+
+    desk.answer_look(open_order(limit=100), execution(100, exec_id="a.b.c.02"))
+
+    assert desk.broker.disarmed_because == "1 orders that ended are open at the broker"
+    assert desk.count("ended_but_open") == 1
+    desk.wait(3)
+    desk.answer_look(open_order(limit=100))
+    assert desk.count("ended_but_open") == 1
+    desk.say(status_of("Submitted", filled=60, remaining=40))
+    desk.wait(3)
+    desk.answer_look()
+    assert desk.broker.disarmed_because == ""
+
+
+def test_an_order_that_ends_while_a_look_goes_on_is_not_alive():
+    desk = working()
+    desk.say(status_of("Resting"))
+    desk.wait(0)
+
+    desk.answer_look(open_order(limit=100), execution(100), status_of("Filled", filled=100, remaining=0))
+
+    assert (desk.status(), desk.broker.disarmed_because) == (OrderStatus.FILLED, "")
+
+
 def test_a_state_that_nobody_documented_makes_us_look():
     desk = working()
     desk.say(status_of("Resting"))

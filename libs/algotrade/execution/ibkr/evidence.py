@@ -64,6 +64,7 @@ class Evidence:
         match self._looks.told(answer):
             case Outcome.COMPLETE:
                 self._lives.looked(self._looks.seen_open, self._looks.began_ns, time_ns, now_ns)
+                self._lives.buried(self._looks.seen_open)
             case Outcome.FAILED:
                 self._look_failed(answer)
 
@@ -174,6 +175,8 @@ class Evidence:
         ending = ENDINGS.get(status)
         if order.has_ended or (perm_id in order.done and ending is None):
             self._counts["states_overtaken"] += status not in ENDINGS
+            # Overtaken, or the order lives: a look knows.
+            self._looks.is_wanted |= status in WORKING and perm_id not in order.done
             if ending is not None and perm_id not in order.done:
                 self._lives.done(order, perm_id, ending, filled, time_ns, now_ns)
         elif ending is not None:

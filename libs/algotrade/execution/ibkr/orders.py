@@ -148,6 +148,8 @@ class BrokerOrders:
         self._by_connection: dict[int, int] = {}
         self._ended: OrderedDict[int, None] = OrderedDict()
         self._split: set[int] = set()
+        self.ended_lately: set[int] = set()
+        """Our ids of the orders that ended since this was last cleared, when a look began."""
 
     def split(self) -> list[Tracked]:
         """Return the orders that live twice."""
@@ -155,7 +157,8 @@ class BrokerOrders:
 
     def open(self) -> list[Tracked]:
         """Return the orders that have not ended."""
-        return [order for order in self._orders.values() if not order.has_ended]
+        # A copy first: metrics are read in another thread.
+        return [order for order in list(self._orders.values()) if not order.has_ended]
 
     def add(self, order: Tracked) -> None:
         """Track ``order``."""
@@ -177,6 +180,7 @@ class BrokerOrders:
         """Keep ``order`` among those that ended; the oldest beyond ``ENDED_KEPT`` is forgotten."""
         order.has_ended = True
         order.requests = []
+        self.ended_lately.add(order.order_id)
         self._ended[order.order_id] = None
         if len(self._ended) > ENDED_KEPT:
             oldest, _ = self._ended.popitem(last=False)
