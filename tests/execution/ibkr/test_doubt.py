@@ -95,6 +95,38 @@ def test_an_order_sent_while_a_look_goes_on_is_not_missed_by_it():
     assert desk.status(2) is OrderStatus.PENDING_NEW
 
 
+def test_a_look_that_another_order_wanted_says_nothing_of_one_that_still_waits_for_its_turn():
+    desk = Desk()
+    desk.intent(new(1, limit=100))
+    desk.session.holds = True
+    desk.intent(new(2, limit=100))
+    desk.wait(2.5)
+    assert desk.looks == 1
+
+    desk.answer_look(open_order(limit=100))
+
+    assert desk.status(2) is OrderStatus.PENDING_NEW
+
+
+def test_two_looks_in_a_row_count_as_two_only_ten_seconds_apart():
+    desk = Desk()
+    desk.intent(new(1, limit=100))
+    desk.wait(2.5)
+    desk.answer_look()
+    for n in range(3):
+        desk.intent(new(2 + n, limit=100, instrument=1))
+        desk.wait(2.5)
+        others = [open_order(limit=100, reference=f"s.r.{2 + i}.0", order_id=2 + i, perm_id=2 + i, instrument=1)
+                  for i in range(n + 1)]
+        desk.answer_look(*others)
+    assert (desk.looks, desk.count("orders_not_found")) == (4, 0)
+
+    desk.wait(3)
+    desk.answer_look(*others)
+
+    assert (desk.looks, desk.count("orders_not_found")) == (5, 1)
+
+
 @pytest.mark.parametrize("request_of", [lambda: cancel(2, 1), lambda: replace(2, 1, limit=99)])
 def test_a_request_without_an_answer_is_settled_by_two_looks(request_of):
     desk = working()
