@@ -117,7 +117,7 @@ class QualityGate:
         return Verdict(passed=MarketBatch.of(passed), quarantined=MarketBatch.of(quarantined))
 
     def last_times_ns(self, kind: Kind) -> dict[int, int]:
-        """Return the event time of the last record of ``kind`` that passed, by the ids of instruments that had one."""
+        """Return the event time of the last record of ``kind`` that passed, by instrument id, where there was one."""
         memory = self._memory[kind]
         return {int(i): int(memory[i]["event_time_ns"]) for i in np.flatnonzero(memory["seen"])}
 

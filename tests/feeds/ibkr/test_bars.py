@@ -9,9 +9,9 @@ from algotrade.domain.market import Flag
 from algotrade.domain.session import sessions_of
 from algotrade.feeds import FeedError
 from algotrade.feeds.ibkr import IbkrFeedSettings
-from algotrade.feeds.ibkr.bars import EARLY_MAX, BarLine, LiveBar
+from algotrade.feeds.ibkr.bars import EARLY_MAX, SETTLE_NS, BarLine, LiveBar
 from algotrade.feeds.ibkr.output import Output
-from algotrade.feeds.ibkr.times import Edges
+from algotrade.feeds.ibkr.times import Edges, Moment
 from algotrade.ibkr.contracts import ContractFacts
 from algotrade.ibkr.wire import answers as a
 from algotrade.ibkr.wire import requests as r
@@ -57,15 +57,50 @@ def test_a_bar_that_none_follows_is_complete_when_its_time_is_over():
     one = asked(world).req_id
     world.tell(history(one, history_bar(T0, 1.0)))
     world.step(59)
-    world.step(2.9)
+    world.step(3)  # one minute and the grace of two seconds
+    world.step(0.4)
     assert closes(world) == []
-    world.step(0.1)  # one minute and the grace of two seconds
+    world.step(0.1)
     assert closes(world) == [(0, 1.0)]
     world.tell(update(one, T0, 1.0), update(one, T0, 1.5))  # the same again, and a revision that comes too late
     world.step(1)
     assert closes(world) == [(0, 1.0)]
     samples = world.feed.samples()
     assert samples["algotrade_feed_bars_late_total"] == {("repeated",): 1.0, ("revised",): 1.0}
+
+
+def test_what_was_told_while_this_process_stood_still_belongs_to_the_bar():
+    """The clock jumps over the end and the grace at once; the last update is in the socket and comes a poll later."""
+    world = World(MINUTES)
+    one = asked(world).req_id
+    world.tell(history(one, history_bar(T0, 1.0)))
+    world.step(30)
+    world.step(60)
+    world.tell(update(one, T0, 1.5))
+    world.step(0.1)
+    world.step(1)
+    assert closes(world) == [(0, 1.5)]
+
+
+def test_the_bar_in_which_history_begins_may_be_a_torso_and_is_left_out():
+    world = World(MINUTES, start_ns=START_NS + 30 * S)
+    one = asked(world).req_id  # 301 seconds back: from the middle of a bar
+    world.tell(history(one, *(history_bar(T0 + 60 * n, n) for n in range(-5, 1))))
+    world.step()
+    assert closes(world) == [(n, float(n)) for n in range(-4, 0)]
+
+
+def test_history_that_waited_too_long_for_its_turn_is_a_hole():
+    """It reaches back from when it is told: what it may no longer reach is not taken for told."""
+    closed = sessions_of([(START_NS + 7_200 * S, START_NS + 9_000 * S)])  # or silence would be answered sooner
+    world = World(MINUTES, hours=closed, known_bars={0: START_NS - 60 * S})
+    request = asked(world)
+    assert request.duration == "301 S"
+    world.step(600)
+    world.tell(history(request.req_id, *(history_bar(T0 + 60 * n, n) for n in range(4, 10))))
+    world.step(1)
+    assert closes(world) == [(n, float(n)) for n in range(5, 9)]  # the first may be a torso, the last may go on
+    assert world.records(Kind.BAR)["flags"].tolist() == [Flag.GAP, 0, 0, 0]
 
 
 def test_after_a_lost_link_bars_come_once_and_none_is_missing():
@@ -80,7 +115,7 @@ def test_after_a_lost_link_bars_come_once_and_none_is_missing():
     world.connect(answer=False)
     again = asked(world)
     assert again.req_id != one
-    assert again.duration == "431 S"  # from the last one known to now, and two bars
+    assert again.duration == "551 S"  # from the last one known to now, two bars, and two minutes of waiting in line
     world.tell(update(one, T0, 9.9))  # a late answer to the request that is gone
     world.tell(update(again.req_id, T0 + 360, 5.5))  # sooner than history: held back
     world.step()
@@ -97,7 +132,7 @@ def test_after_a_lost_link_bars_come_once_and_none_is_missing():
 def test_a_process_that_begins_again_goes_on_behind_the_last_bar_known():
     world = World(MINUTES, known_bars={0: START_NS - 600 * S})
     request = asked(world)
-    assert request.duration == "721 S"
+    assert request.duration == "841 S"
     world.tell(history(request.req_id, *(history_bar(T0 + 60 * n, n) for n in range(-12, 1))))
     world.step()
     assert closes(world) == [(n, float(n)) for n in range(-10, 0)]
@@ -143,15 +178,18 @@ def test_a_refusal_is_asked_again_slowly():
 
 def test_five_seconds_are_streamed_whole_behind_history():
     world = World(IbkrFeedSettings(quotes=False, bars="5 secs", backfill_s=60))
-    live, back = world.taken(r.RequestRealTimeBars)[-1], asked(world)
-    assert (back.bar_size, back.keep_up_to_date, back.duration) == ("5 secs", False, "61 S")
+    live = world.taken(r.RequestRealTimeBars)[-1]
 
     def bar(n: int) -> a.RealTimeBar:
         return a.RealTimeBar(req_id=live.req_id, time_s=T0 + 5 * n, open=n, high=n, low=n, close=n, volume=1.0,
                              wap=n, count=1)
 
+    world.tell(bar(-1))  # began before it was asked for, and may be a torso
+    world.step(5)
+    back = asked(world)
+    assert (back.bar_size, back.keep_up_to_date, back.duration) == ("5 secs", False, "61 S")
     world.tell(bar(0), bar(1))
-    world.step(10)
+    world.step(5)
     assert len(world.records(Kind.BAR)) == 0
     world.tell(history(back.req_id, *(history_bar(T0 + 5 * n, n) for n in (-2, -1, 0))), bar(2))
     world.step()
@@ -164,9 +202,10 @@ def test_five_seconds_are_streamed_whole_behind_history():
 
 def test_five_seconds_without_history_go_on_behind_a_hole():
     world = World(IbkrFeedSettings(quotes=False, bars="5 secs"), known_bars={0: START_NS - 60 * S})
-    live, back = world.taken(r.RequestRealTimeBars)[-1], asked(world)
+    live = world.taken(r.RequestRealTimeBars)[-1]
     world.tell(a.RealTimeBar(req_id=live.req_id, time_s=T0, open=1, high=1, low=1, close=1, volume=1, wap=1, count=1))
-    world.code(162, back.req_id, "API historical data query cancelled")
+    world.step()
+    world.code(162, asked(world).req_id, "API historical data query cancelled")
     assert world.records(Kind.BAR)["flags"].tolist() == [Flag.GAP]
 
 
@@ -178,7 +217,8 @@ def test_days_end_with_their_session_or_at_midnight():
     assert request.duration == "2 D"
     world.tell(history(request.req_id, history_bar("20260102", 1.0), history_bar("20260105", 2.0)))
     world.step(23_400)
-    world.step(2)
+    world.step(7)
+    world.step(1)
     bars = world.records(Kind.BAR)
     midnight = START_NS - 34_200 * S
     assert bars["open_time_ns"].tolist() == [midnight - 3 * 86_400 * S, START_NS]
@@ -255,18 +295,22 @@ class Run:
         self.published: list[tuple[int, float, int]] = []
         self.restart(0)
 
+    @property
+    def now(self) -> Moment:
+        return Moment(self.now_ns, self.now_ns)
+
     def bar(self, n: int) -> LiveBar:
         value = float(100 * n + min(TICKS_PER_BAR, (self.now_ns - n * MINUTE) // QUARTER_NS))
         return LiveBar(Edges(n * MINUTE, (n + 1) * MINUTE), (value, value, value, value), value)
 
     def tell(self, n: int) -> None:
         if n >= 0 and n not in self.skipped:
-            self.line.update(self.bar(n), now_ns=self.now_ns, receive_ns=self.now_ns)
+            self.line.update(self.bar(n), now=self.now, receive_ns=self.now_ns)
 
     def tell_history(self) -> None:
         first = 0 if self.line.known_to_ns is None else max(0, self.line.known_to_ns // MINUTE - 2)
         bars = [self.bar(n) for n in range(first, self.now_ns // MINUTE + 1) if n not in self.skipped]
-        self.line.history(bars, asked_from_ns=first * MINUTE, now_ns=self.now_ns, receive_ns=self.now_ns)
+        self.line.history(bars, begins_ns=(first * MINUTE, first * MINUTE), now=self.now, receive_ns=self.now_ns)
 
     def take(self) -> None:
         if (batch := self.out.take()) is not None:
@@ -282,13 +326,14 @@ class Run:
             if self.now_ns % MINUTE == 0:
                 self.tell(self.now_ns // MINUTE - 1)
             self.tell(self.now_ns // MINUTE)
-            self.line.tick(self.now_ns, self.now_ns)
+            self.line.tick(self.now, self.now_ns)
 
     def cut(self, updates_first: int) -> None:
         """Break the link and make it again; some updates may come sooner than history does."""
         self.line.interrupt()
         self.now_ns += QUARTER_NS
-        self.line.tick(self.now_ns + 10 * MINUTE, self.now_ns)  # the clock alone completes nothing now
+        for n in (10, 11):  # the clock alone completes nothing now
+            self.line.tick(Moment(self.now_ns + n * MINUTE, self.now_ns + n * MINUTE), self.now_ns)
         if updates_first:
             self.tell(self.now_ns // MINUTE)
         self.tell_history()
@@ -320,6 +365,9 @@ def test_any_cut_of_the_stream_gives_the_bars_once_complete_and_in_order(steps, 
     for step, value in [*steps, (Run.cut, 0), (Run.passes, 8)]:
         step(run, value)
         run.take()
+    for settled_ns in (0, SETTLE_NS):
+        run.line.tick(Moment(run.now_ns, run.now_ns + settled_ns), run.now_ns)
+    run.take()
 
     over = (run.now_ns - GRACE_NS) // MINUTE
     truth = [(n, float(100 * n + TICKS_PER_BAR), 0) for n in range(over) if n not in skipped]

@@ -83,6 +83,7 @@ def test_recorded_bars_come_once_wherever_the_link_breaks():
                          for close, volume in ((b["open"], 1.0), (b["close"], b["volume"]))))
             world.step()
         world.step(70)
+        world.step(1)
         came = world.records(Kind.BAR)
         assert (came["open_time_ns"] // S).tolist() == opens
         assert came["close"].tolist() == [b["close"] for b in told]

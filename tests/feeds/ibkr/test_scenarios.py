@@ -6,7 +6,7 @@ from algotrade.domain import Kind
 from algotrade.domain.market import Flag
 from algotrade.feeds import FeedError
 from algotrade.feeds.ibkr import IbkrFeedSettings
-from algotrade.feeds.ibkr.streams import Moment
+from algotrade.feeds.ibkr.times import Moment
 from algotrade.ibkr.session import Channel, Quarantined, Refused
 from algotrade.ibkr.wire import answers as a
 from algotrade.ibkr.wire import requests as r
@@ -176,10 +176,12 @@ def test_a_lost_connection_is_a_gap_and_everything_is_asked_for_on_the_next():
 def test_a_bust_is_asked_for_again_at_once_behind_a_gap():
     world = World(IbkrFeedSettings(quotes=False, bars="5 secs"))
     live = world.taken(r.RequestRealTimeBars)[-1].req_id
-    world.taken(r.RequestHistoricalData)
     world.code(10225, live, "Bust event occurred, current subscription is deactivated. Please resubscribe")
     assert [q.req_id for q in world.taken(r.CancelRealTimeBars)] == [live]
-    assert len(world.taken(r.RequestRealTimeBars)) == len(world.taken(r.RequestHistoricalData)) == 1
+    again = world.taken(r.RequestRealTimeBars)[-1].req_id
+    world.tell(a.RealTimeBar(req_id=again, time_s=T0, open=1, high=1, low=1, close=1, volume=1, wap=1, count=1))
+    world.step()
+    assert len(world.taken(r.RequestHistoricalData)) == 1
 
     quotes = World(QUOTES)
     top = alive(quotes)

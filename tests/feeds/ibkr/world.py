@@ -16,6 +16,7 @@ from algotrade.ibkr.wire.records import Contract
 
 S = 1_000_000_000
 START_NS = 1_767_623_400 * S  # Monday 2026-01-05, 09:30 in New York
+T0 = START_NS // S
 OPEN = sessions_of([(START_NS - 3_600 * S, START_NS + 100 * 86_400 * S)])
 
 CODES = {  # code -> channel, state, resubscribe, verify, name

@@ -39,7 +39,20 @@ from algotrade.ibkr.wire.requests import (
     RequestPositions,
     RequestPositionsMulti,
 )
-from tests.gateway.trading.world import AAA, ACCOUNT, BBB, DAY, FUT, MINUTE, MONDAY, PAIR, SECOND, World, contract, order
+from tests.gateway.trading.world import (
+    AAA,
+    ACCOUNT,
+    BBB,
+    DAY,
+    FUT,
+    MINUTE,
+    MONDAY,
+    PAIR,
+    SECOND,
+    World,
+    contract,
+    order,
+)
 
 fills = st.lists(st.tuples(st.integers(-50, 50).filter(bool), st.integers(1, 20_000), st.integers(0, 500)), max_size=20)
 
@@ -244,7 +257,8 @@ def test_a_currency_pair_moves_both_currencies_and_is_the_rate():
 
 
 def test_an_account_in_another_currency_inverts_the_rate():
-    world = World(accounts={"DU1": AccountSettings(cash={"EUR": Decimal(100), "USD": Decimal(125)}, base_currency="EUR")})
+    cash = {"EUR": Decimal(100), "USD": Decimal(125)}
+    world = World(accounts={"DU1": AccountSettings(cash=cash, base_currency="EUR")})
     world.quote(1.25, 1.25, PAIR)
     assert world.trading._appraiser.of_account("DU1").equity == 200
 
@@ -255,7 +269,7 @@ def test_a_future_moves_cash_by_what_it_realises_and_asks_margin_of_its_whole_va
     world.quote(4000, 4000, FUT)
     assert world.cash() == 1_000_000
     figures = world.trading._appraiser.of_account(ACCOUNT)
-    assert (figures.equity, figures.initial_margin) == (1_000_000 - Decimal("4.5"), Decimal("32000"))
+    assert (figures.equity, figures.initial_margin) == (1_000_000 - Decimal("4.5"), Decimal(32000))
     world.place(order("SELL", 2), FUT)
     world.quote(4010, 4010, FUT)
     assert world.cash() == 1_000_000 + 2 * 10 * 50 - 9

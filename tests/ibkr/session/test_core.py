@@ -203,6 +203,23 @@ def test_codes_that_end_the_connection(code):
         link.tell(notice(code, "port is now 7496"))
 
 
+def test_what_comes_with_the_end_of_a_connection_is_heard():
+    link = Link().connect()
+    with pytest.raises(LinkLost):
+        link.tell(notice(1300, "reset"), execution("a.01"))
+    assert [e.answer.execution.exec_id for e in link.core.events() if isinstance(e, Told)
+            and isinstance(e.answer, a.ExecutionData)] == ["a.01"]
+
+
+def test_codes_and_farms_without_end_do_not_fill_memory():
+    link = Link().connect()
+    for number in range(2_000):
+        link.tell(notice(20_000 + number), notice(2104, f"OK:farm{number}"))
+        link.core.events()
+    assert len(link.core.codes) <= 501
+    assert len(link.core.links.farms) <= 101
+
+
 def test_unsent_orders_come_back_when_the_connection_ends_and_nothing_is_both():
     link = Link().connect()
     for number in range(1, 61):

@@ -9,8 +9,8 @@ from algotrade.feeds.ibkr.bars import BarLine, LiveBar
 from algotrade.feeds.ibkr.codes import Effect
 from algotrade.feeds.ibkr.output import SIZE_UNKNOWN, Output
 from algotrade.feeds.ibkr.settings import IbkrFeedSettings
-from algotrade.feeds.ibkr.streams import Moment, Stream, history_of, question_of
-from algotrade.feeds.ibkr.times import Edges, bar_edges
+from algotrade.feeds.ibkr.streams import Stream, history_of, question_of
+from algotrade.feeds.ibkr.times import Edges, Moment, bar_edges
 from algotrade.feeds.port import FeedError
 from algotrade.ibkr.contracts import Qualified
 from algotrade.ibkr.hours import zone_of
@@ -31,6 +31,7 @@ class BarStreams:
         self._settings = settings
         self._size = size
         self._note = note
+        self._verify_ns = round(settings.verify_s_max * NANOSECONDS_PER_SECOND)
         self._hours = hours
         self._zones = {i: zone_of(q.time_zone or "UTC") for i, q in qualified.items()}
         self.lines: dict[int, BarLine] = {}
@@ -43,12 +44,23 @@ class BarStreams:
                 instrument, out, grace_ns=round(settings.bar_grace_s * NANOSECONDS_PER_SECOND),
                 known_to_ns=known_bars.get(instrument), note=note)
 
-    def ask(self, stream: Stream, next_request_id: Callable[[], int], now: Moment) -> list[Request]:
-        """Return what asks for bars from the last known one on, by the stream's id, which is new."""
-        stream.history_id = next_request_id() if self._size.is_live_bar else stream.req_id
-        known_to_ns = self.lines[stream.instrument].known_to_ns
-        history = history_of(stream, self._settings, known_to_ns, now.time_ns)
-        return [question_of(stream, self._settings), history] if self._size.is_live_bar else [history]
+    def ask(self, stream: Stream, now: Moment) -> Request:
+        """Return what asks for bars from the last known one on, by the stream's id, which is new.
+
+        History of bars that are streamed whole is asked for with the first of them: then it has all of the bar in
+        which the stream began, of which that may tell the rest alone (assumed).
+        """
+        if self._size.is_live_bar:
+            stream.began_ns = now.time_ns
+            return question_of(stream, self._settings)
+        return self._history(stream, stream.req_id, now)
+
+    def ask_history(self, stream: Stream, next_request_id: Callable[[], int], now: Moment) -> Request | None:
+        """Return what asks for the history that a stream of whole bars lacks, None where it needs none, or not yet."""
+        waited_ns = now.monotonic_ns - stream.history_asked_ns
+        if not self._size.is_live_bar or not self.lacks_history(stream) or waited_ns < self._verify_ns:
+            return None
+        return self._history(stream, next_request_id(), now)
 
     def interrupt(self, stream: Stream) -> None:
         """Take nothing for complete until history was told, by a request that is made after this."""
@@ -69,19 +81,21 @@ class BarStreams:
                         return False
                     stream.history_id = 0
                     bars = [self._of_history(stream, bar, flags) for bar in answer.bars]
-                    line.history(bars, asked_from_ns=stream.asked_from_ns, now_ns=now.time_ns, receive_ns=receive_ns)
+                    line.history(bars, begins_ns=_begins_ns(stream, receive_ns), now=now, receive_ns=receive_ns)
                     return False
                 case a.HistoricalDataUpdate():
                     bar = self._of_update(stream, answer, flags)
                 case a.RealTimeBar():
                     bar = self._of_live(stream, answer, flags)
+                    if bar.edges.open_ns < stream.began_ns:
+                        return True
                 case _:
                     return False
         except FeedError as error:
             self.counts["unreadable"] += 1
             self._note("answer_unreadable", instrument=stream.instrument, what=str(error))
             return False
-        line.update(bar, now_ns=now.time_ns, receive_ns=receive_ns)
+        line.update(bar, now=now, receive_ns=receive_ns)
         return True
 
     def refused(self, stream: Stream, req_id: int, effect: Effect, receive_ns: int, now: Moment) -> bool:
@@ -95,7 +109,7 @@ class BarStreams:
         line = self.lines[stream.instrument]
         if effect is Effect.EMPTY:
             stream.history_id = 0
-            line.history([], asked_from_ns=stream.asked_from_ns, now_ns=now.time_ns, receive_ns=receive_ns)
+            line.history([], begins_ns=_begins_ns(stream, receive_ns), now=now, receive_ns=receive_ns)
             return True
         if self._size.is_live_bar:
             stream.history_id = 0
@@ -106,7 +120,11 @@ class BarStreams:
     def tick(self, now: Moment) -> None:
         """Publish the bars that are over by the clock."""
         for line in self.lines.values():
-            line.tick(now.time_ns, now.time_ns)
+            line.tick(now, now.time_ns)
+
+    def _history(self, stream: Stream, history_id: int, now: Moment) -> Request:
+        stream.history_id, stream.history_asked_ns = history_id, now.monotonic_ns
+        return history_of(stream, self._settings, self.lines[stream.instrument].known_to_ns, now.time_ns)
 
     def _of_history(self, stream: Stream, bar: HistoricalBar, flags: int) -> LiveBar:
         return LiveBar(self._edges(stream, bar.date), (bar.open, bar.high, bar.low, bar.close),
@@ -130,3 +148,8 @@ class BarStreams:
         if volume is None or (volume < 0 and self._settings.what_to_show != "TRADES"):
             return SIZE_UNKNOWN
         return volume
+
+
+def _begins_ns(stream: Stream, receive_ns: int) -> tuple[int, int]:
+    """Return from when on history may have been told: counted back from when it was asked for, or was answered."""
+    return stream.asked_from_ns, max(stream.asked_from_ns, receive_ns - stream.reach_ns)

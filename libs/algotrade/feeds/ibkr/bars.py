@@ -1,8 +1,9 @@
 """Bars of one instrument: history and its continuation made one series, each bar once, complete, in order.
 
-A bar is complete when a later one is there, or when its time is over by our clock and ``grace_ns`` more. What is told
-of a bar after it was published changes nothing any more; it is counted. After an interruption nothing is taken for
-complete until history was told again: the bar that was forming then is a torso.
+A bar is complete when a later one is there, or when its time is over by our clock and ``grace_ns`` more; and then not
+at once, for where this process stood still, what was told meanwhile is still on its way. What is told of a bar after it
+was published changes nothing any more; it is counted. After an interruption nothing is taken for complete until history
+was told again: the bar that was forming then is a torso.
 """
 
 from collections import Counter
@@ -10,10 +11,13 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade.domain.market import Kind
 from algotrade.feeds.ibkr.output import Output, is_same
-from algotrade.feeds.ibkr.times import Edges
+from algotrade.feeds.ibkr.times import Edges, Moment
 
+SETTLE_NS = NANOSECONDS_PER_SECOND // 2
+"""How long, by the host's clock, a bar whose time and grace are over stays open all the same."""
 EARLY_MAX = 256
 """Bars that wait for history to come first; more, and history is given up."""
 REMEMBERED = 64
@@ -49,6 +53,7 @@ class BarLine:
         self._grace_ns = grace_ns
         self._note = note
         self._forming: LiveBar | None = None
+        self._over_ns: int | None = None
         self._early: dict[int, LiveBar] = {}
         self._published: dict[int, tuple[float, ...]] = {}
         self.known_to_ns = known_to_ns
@@ -63,22 +68,29 @@ class BarLine:
         self._forming = None
         self._early = {}
 
-    def history(self, bars: Iterable[LiveBar], *, asked_from_ns: int, now_ns: int, receive_ns: int) -> None:
-        """Take the bars of a request for history that reaches from ``asked_from_ns`` to now.
+    def history(self, bars: Iterable[LiveBar], *, begins_ns: tuple[int, int], now: Moment, receive_ns: int) -> None:
+        """Take the bars of a request for history that reaches to now.
 
-        The last of them may still be forming. Where bars between the last known one and ``asked_from_ns`` may be
-        missing, the next one is flagged as behind a gap.
+        ``begins_ns``  the earliest and the latest moment from which on it was told: which of those between, depends on
+                       how long the request was on its way
+
+        The last bar may still be forming. The first may lack its beginning, and is left out where it may (assumed: so
+        the simulated Gateway cuts it). Where bars behind the last known one may be missing, the next one is flagged as
+        behind a gap.
         """
         told = {bar.edges.open_ns: bar for bar in bars}
+        first = told.get(min(told, default=0))
+        if first is not None and first.edges.open_ns < begins_ns[1] and first.edges.close_ns > begins_ns[0]:
+            del told[first.edges.open_ns]
         # What came meanwhile is newer.
         told |= self._early
         self.waits_for_history, self._early = False, {}
         series = [told[open_ns] for open_ns in sorted(told)]
-        if self.known_to_ns is not None and asked_from_ns > self.known_to_ns and not self._reaches_back(series):
+        if self.known_to_ns is not None and begins_ns[1] > self.known_to_ns and not self._reaches_back(series):
             self.open_hole(series[0].edges.open_ns if series else None)
         for bar in series:
             self._take(bar, receive_ns)
-        self.tick(now_ns, receive_ns)
+        self.tick(now, receive_ns)
 
     def give_up_history(self, receive_ns: int) -> None:
         """Go on without history, which will not come: with what was told meanwhile, behind a hole."""
@@ -88,7 +100,7 @@ class BarLine:
         for open_ns in sorted(early):
             self._take(early[open_ns], receive_ns)
 
-    def update(self, bar: LiveBar, *, now_ns: int, receive_ns: int) -> None:
+    def update(self, bar: LiveBar, *, now: Moment, receive_ns: int) -> None:
         """Take the newest bar, or what became of it."""
         if self.waits_for_history:
             self._early[bar.edges.open_ns] = bar
@@ -96,12 +108,16 @@ class BarLine:
                 self.give_up_history(receive_ns)
             return
         self._take(bar, receive_ns)
-        self.tick(now_ns, receive_ns)
+        self.tick(now, receive_ns)
 
-    def tick(self, now_ns: int, receive_ns: int) -> None:
-        """Publish the bar that is forming, if its time is over; ``now_ns`` is market time."""
+    def tick(self, now: Moment, receive_ns: int) -> None:
+        """Publish the bar that is forming, if its time is over."""
         bar = self._forming
-        if bar is not None and not self.waits_for_history and now_ns >= bar.edges.close_ns + self._grace_ns:
+        if bar is None or self.waits_for_history or now.time_ns < bar.edges.close_ns + self._grace_ns:
+            self._over_ns = None
+        elif self._over_ns is None:
+            self._over_ns = now.monotonic_ns
+        elif now.monotonic_ns - self._over_ns >= SETTLE_NS:
             self._forming = None
             self._publish(bar, receive_ns)
 

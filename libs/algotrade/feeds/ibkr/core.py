@@ -24,7 +24,8 @@ from algotrade.feeds.ibkr.codes import Effect, effect_of
 from algotrade.feeds.ibkr.output import Output
 from algotrade.feeds.ibkr.quotes import LevelOne, every_tick
 from algotrade.feeds.ibkr.settings import IbkrFeedSettings
-from algotrade.feeds.ibkr.streams import KINDS, Moment, Stream, What, ends_of, question_of, streams_of
+from algotrade.feeds.ibkr.streams import KINDS, Stream, What, ends_of, question_of, streams_of
+from algotrade.feeds.ibkr.times import Moment
 from algotrade.feeds.ibkr.watchdog import Life, is_open_at
 from algotrade.ibkr.contracts import Qualified
 from algotrade.ibkr.wire import Answer, Request
@@ -166,7 +167,12 @@ class Core:
         assert self.bars is not None, "a stream of bars without bars"
         if self.bars.take(stream, answer, flags, receive_ns, now):
             self._lives(stream, now)
-            self._fill_back(stream, now)
+            history = self.bars.ask_history(stream, self._next_request_id, now)
+            if history is None:
+                self._fill_back(stream, now)
+            else:
+                self._by_id[stream.history_id] = stream
+                self.requests.append(history)
 
     def step(self, now: Moment) -> None:
         """Do what the clock alone brings: bars that are over, and subscriptions that have fallen silent."""
@@ -310,8 +316,7 @@ class Core:
             self.requests.append(question_of(stream, self._settings))
         else:
             assert self.bars is not None, "a stream of bars without bars"
-            self.requests += self.bars.ask(stream, self._next_request_id, now)
-            self._by_id[stream.history_id] = stream
+            self.requests.append(self.bars.ask(stream, now))
         stream.watch.asked(now.monotonic_ns)
 
 

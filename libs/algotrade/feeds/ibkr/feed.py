@@ -12,7 +12,7 @@ from algotrade.feeds.ibkr.core import Core
 from algotrade.feeds.ibkr.lines import check_budget
 from algotrade.feeds.ibkr.output import Output
 from algotrade.feeds.ibkr.settings import IbkrFeedSettings
-from algotrade.feeds.ibkr.streams import Moment
+from algotrade.feeds.ibkr.times import Moment
 from algotrade.feeds.port import FeedError
 from algotrade.ibkr.contracts import ContractError, ContractFacts, Qualified
 from algotrade.ibkr.qualification import Qualification

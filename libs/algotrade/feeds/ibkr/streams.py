@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from typing import NamedTuple
 
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade.domain.instrument import Instruments
@@ -17,6 +16,9 @@ from algotrade.ibkr.wire import requests as r
 
 FORMAT_EPOCH = 2
 """Bars are dated in seconds since 1970 UTC; days all the same as yyyymmdd (documented)."""
+WAITS_S, SMALL_WAITS_S, SMALL_S = 120, 600, 30
+"""Seconds that a request for history may wait for its turn (ib.md 4.6), and has to reach back further: so many of bars
+above 30 seconds, and of those up to 30 seconds."""
 BAR_STALE_S_MAX = 600.0
 """Longest silence of bars: history that is kept up to date tells of a forming bar every few seconds (observed)."""
 
@@ -42,18 +44,14 @@ KINDS: dict[What, tuple[Kind, ...]] = {
 TICK_TYPES = {What.TRADE_TICKS: "Last", What.QUOTE_TICKS: "BidAsk"}
 
 
-class Moment(NamedTuple):
-    """Now: by the market's clock (ns since 1970 UTC), and by the host's (monotonic ns)."""
-
-    time_ns: int
-    monotonic_ns: int
-
-
 class Stream:
     """One subscription of one instrument. Ids of 0: not asked for.
 
-    ``history_id``     the request whose history is awaited; that of the bars themselves where these are kept up to date
-    ``asked_from_ns``  from when on that history reaches
+    ``history_id``        the request whose history is awaited; that of the bars where these are kept up to date
+    ``asked_from_ns``     from when on that history reaches if it is told at once, in market time
+    ``reach_ns``          how far back it reaches from when it is told
+    ``history_asked_ns``  when it was asked for, by the host's clock
+    ``began_ns``          since when whole bars are streamed, in market time
     """
 
     def __init__(self, what: What, qualified: Qualified, watch: Watch) -> None:
@@ -64,6 +62,9 @@ class Stream:
         self.req_id = 0
         self.history_id = 0
         self.asked_from_ns = 0
+        self.reach_ns = 0
+        self.history_asked_ns = -(2**62)
+        self.began_ns = 0
         self.asked_ns = 0
         self.is_delayed = False
 
@@ -120,9 +121,13 @@ def history_of(stream: Stream, settings: IbkrFeedSettings, known_to_ns: int | No
     """Return the request for bars from ``known_to_ns`` on, by the stream's ``history_id``; notes how far it reaches."""
     size = settings.bar_size
     assert size is not None, "history is asked for bars"
-    seconds = settings.backfill_s if known_to_ns is None else (now_ns - known_to_ns) / 1e9 + 2 * size.duration_s
+    seconds = settings.backfill_s
+    if known_to_ns is not None:
+        waits_s = SMALL_WAITS_S if size.duration_s <= SMALL_S else WAITS_S
+        seconds = (now_ns - known_to_ns) / NANOSECONDS_PER_SECOND + 2 * size.duration_s + waits_s
     duration, reach_s = duration_text(seconds, size)
-    stream.asked_from_ns = now_ns - reach_s * NANOSECONDS_PER_SECOND
+    stream.reach_ns = reach_s * NANOSECONDS_PER_SECOND
+    stream.asked_from_ns = now_ns - stream.reach_ns
     return r.RequestHistoricalData(
         req_id=stream.history_id, contract=stream.qualified.contract, end="", bar_size=size.name, duration=duration,
         use_rth=int(settings.use_rth), what_to_show=settings.what_to_show, format_date=FORMAT_EPOCH,

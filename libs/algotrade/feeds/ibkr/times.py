@@ -19,6 +19,13 @@ _DASHED = re.compile(r"(\d{8})-(\d{2}:\d{2}:\d{2})", re.ASCII)
 ALLOWED = "seconds since 1970 UTC, yyyymmdd for days, yyyymmdd hh:mm:ss ZONE, or yyyymmdd-hh:mm:ss (UTC)"
 
 
+class Moment(NamedTuple):
+    """Now: by the market's clock (ns since 1970 UTC), and by the host's (monotonic ns)."""
+
+    time_ns: int
+    monotonic_ns: int
+
+
 class Edges(NamedTuple):
     """When a bar begins and when it is complete, ns since 1970 UTC."""
 
