@@ -8,7 +8,7 @@ import functools
 import struct
 from collections.abc import Callable
 
-from algotrade.ibkr.wire.kinds import encode_float
+from algotrade.ibkr.wire.numbers import encode_float
 
 _pack: Callable[[int], bytes] = struct.Struct(">I").pack
 

@@ -50,8 +50,9 @@ def run_gateway(options: GatewayOptions) -> int:
     """
     configure_log(plane=NAME, clock=SystemClock())
     follow_parent()
-    if options.seed is not None and options.data:
-        raise ConfigError("--generate and --data are both given; allowed: one of them")
+    for option, given in (("--data", options.data), ("--calendar", options.mic)):
+        if options.seed is not None and given:
+            raise ConfigError(f"--generate and {option} are both given; allowed: one of them")
     recorded = (from_files(options.data, options.mic, options.start_ns) if options.seed is None
                 else made_up(options.seed, options.start_ns))
     if recorded.quarantined:
