@@ -6,11 +6,13 @@ READY := $(VENV)/.ready
 OUT ?= out/demo
 DRILLS ?= 25
 KAFKA_DRILLS ?= 3
+FRAMES ?= 1000000
+SEED ?= 1
 KAFKA_TESTS = TEST_KAFKA=1 TORTURE_DRILLS=$(KAFKA_DRILLS) $(BIN)/python -m pytest
 KAFKA_PLANES := $(addprefix tests/kafka/,test_demo.py test_takeover.py test_shards.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test torture kafka kafka-demo test-kafka test-kafka-planes test-kafka-bus torture-kafka bench package lint docs lock clean
+.PHONY: help venv demo demo-ib test torture kafka kafka-demo test-kafka test-kafka-planes test-kafka-bus torture-kafka fuzz-wire bench package lint docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,12 +64,16 @@ test-kafka-bus: $(READY)
 torture-kafka: $(READY) ## the same with DRILLS kills per plane, 50 take-overs, brokers that fail, a million messages of lag (2 hours)
 	TEST_KAFKA=1 KAFKA_CHAOS=1 TAKEOVERS=$(DRILLS) TORTURE_DRILLS=$(DRILLS) $(BIN)/python -m pytest tests/kafka $(ARGS)
 
+fuzz-wire: $(READY) ## a million mutated frames through the IBKR wire codec (2 minutes; FRAMES=n, SEED=n)
+	WIRE_FUZZ_FRAMES=$(FRAMES) WIRE_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -q tests/ibkr/wire/test_fuzz.py
+
 bench: $(READY) ## measure, and print tables with medians beside what is asked (15 minutes, quiet machine)
 	$(BIN)/python -m tests.benchmarks.micro
 	$(BIN)/python -m tests.benchmarks.replay
 	$(BIN)/python -m tests.benchmarks.gateway
 	$(BIN)/python -m tests.benchmarks.kafka
 	$(BIN)/python -m tests.benchmarks.scaling
+	$(BIN)/python -m tests.benchmarks.wire
 
 package: $(READY) ## a PEX per plane (Pants) and the wheel, in dist/, built and tried out
 	rm -f dist/algotrade-*.whl
@@ -80,6 +86,9 @@ docs: $(READY) ## write the parts of docs/ that are drawn from the code
 
 demo: $(READY) ## a day of paper trading on real prices (DATA='file ...' OUT=dir)
 	$(BIN)/algotrade demo --out $(OUT) $(foreach file,$(DATA),--data $(file)) $(ARGS)
+
+demo-ib: $(READY) ## the planes in real time against a simulated IB Gateway; IBKR_HOST=... a real one, on paper (90 seconds)
+	$(BIN)/algotrade demo --broker ibkr --out $(OUT)-ib $(foreach file,$(DATA),--data $(file)) $(ARGS)
 
 lock: ## resolve pyproject.toml into requirements.lock, for every Python and system at once
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/pip install --quiet "uv>=0.9"; }

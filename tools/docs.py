@@ -3,18 +3,35 @@
 A generated part stands between two HTML comments, so that the prose around it is kept.
 """
 
+import itertools
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from algotrade.domain import OrderStatus
 from algotrade.execution.order_state import TABLE
+from algotrade.ibkr.wire.answers import ANSWERS
+from algotrade.ibkr.wire.layout import (
+    Constant,
+    Field,
+    Item,
+    Layout,
+    Many,
+    Member,
+    Rest,
+    Since,
+    When,
+    layout_of,
+    members,
+)
+from algotrade.ibkr.wire.message import Message
+from algotrade.ibkr.wire.requests import REQUESTS
 from algotrade.strategy import STRATEGIES
 from algotrade.telemetry import METRICS
 from algotrade_runners.settings import Settings
@@ -38,14 +55,21 @@ def configuration() -> str:
     """Return a table per section of the configuration."""
     parts = []
     for field in msgspec.structs.fields(Settings):
-        struct = field.type
         if field.name == "instruments":
             continue
-        parts.append(f"### `[{field.name}]`\n\n{_prose(struct)}\n\n{_keys(struct)}")
+        struct = _section(field.type)
+        title = "contracts.SYMBOL" if field.name == "contracts" else field.name
+        parts.append(f"### `[{title}]`\n\n{_prose(struct)}\n\n{_keys(struct)}")
     parts += [
         f"### `[strategy.parameters]` of `{d.name}`\n\n{_prose(d.parameters)}\n\n{_keys(d.parameters)}"
         for d in STRATEGIES.values()]
     return "\n\n".join(parts)
+
+
+def _section(kind: Any) -> Any:
+    """Return the struct of a section that may be left out, or of which there may be several."""
+    structs = [arg for arg in get_args(kind) if isinstance(arg, type) and issubclass(arg, msgspec.Struct)]
+    return structs[0] if structs else kind
 
 
 def metrics() -> str:
@@ -55,10 +79,22 @@ def metrics() -> str:
     return "\n".join(rows)
 
 
+def answers() -> str:
+    """Return the table of what an IBKR server tells."""
+    return _messages(ANSWERS)
+
+
+def requests() -> str:
+    """Return the table of what an IBKR client asks."""
+    return _messages(REQUESTS)
+
+
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("docs/ARCHITECTURE.md", "order states"): state_diagram,
     ("docs/CONFIGURATION.md", "sections"): configuration,
     ("docs/METRICS.md", "metrics"): metrics,
+    ("docs/WIRE.md", "answers"): answers,
+    ("docs/WIRE.md", "requests"): requests,
 }
 
 
@@ -131,6 +167,55 @@ def _shown(value: Any) -> str:
     if isinstance(value, int | float | Decimal | date):
         return f"`{value}`"
     return f"`{value}`"
+
+
+def _messages(messages: Sequence[type[Message]]) -> str:
+    rows = ["| id | message | what | fields behind the id |", "|---|---|---|---|"]
+    for message in sorted(messages, key=lambda m: m.ID):
+        version = [] if message.VERSION is None else [f"`{message.VERSION}`"]
+        fields = " ".join([*version, *_layout(layout_of(message), message)])
+        rows.append(f"| {message.ID} | `{message.__name__}` | {_first_line(message)} | {fields} |")
+    return "\n".join(rows)
+
+
+def _layout(layout: Layout, record: type[msgspec.Struct]) -> list[str]:
+    """Return the items of a layout as words, neighbours of one part together."""
+    words: list[str] = []
+    for part, items in itertools.groupby(layout, lambda i: i.path.rpartition(".")[0] if isinstance(i, Field) else None):
+        found = [_item(item, record) for item in items]
+        words += [f"{part}.({' '.join(found)})"] if part else found
+    return words
+
+
+def _item(item: Item, record: type[msgspec.Struct]) -> str:
+    if isinstance(item, Field):
+        kind = _member(record, item.path).kind
+        may_be_unset = kind is not None and kind.name.startswith(("maybe", "spelt", "offset"))
+        return item.path.rpartition(".")[2] + ("?" if may_be_unset else "")
+    if isinstance(item, Many):
+        part = _member(record, item.path).part
+        each = "" if part is None else f".({' '.join(_layout(item.layout or layout_of(part), part))})"
+        return f"# {item.path}{each}"
+    if isinstance(item, Constant | Rest):
+        return "-" if isinstance(item, Constant) else "*and more*"
+    inside = " ".join(_layout(item.items, record))
+    if isinstance(item, When):
+        name = item.path.rpartition(".")[2]
+        return f"[if {re.sub(r'(?<![a-z])x(?![a-z])', name, item.test)}: {inside}]"
+    return f"[{'from' if isinstance(item, Since) else 'below'} {item.version}: {inside}]"
+
+
+def _member(record: type[msgspec.Struct], path: str) -> Member:
+    *parts, name = path.split(".")
+    for part in parts:
+        inner = members(record)[part].part
+        assert inner is not None
+        record = inner
+    return members(record)[name]
+
+
+def _first_line(message: type[Message]) -> str:
+    return " ".join(_doc(message).split("\n\n")[0].split()).replace("|", "\\|").replace("``", "`")
 
 
 if __name__ == "__main__":

@@ -34,8 +34,10 @@ PACKAGE_ROOT = Path(__file__).resolve().parent
 GENERATIONS_KEPT_MAX = 6
 
 
-def jit(function: F) -> F:
+def jit(function: F, *, nogil: bool = False) -> F:
     """Compile ``function`` in nopython mode on first call, cached on disk under all kernel sources.
+
+    ``nogil`` lets other Python threads run meanwhile, for loops that are worth a thread.
 
     Kernels take and return scalars and numpy arrays only, raise nothing and allocate nothing per event.
     ``error_model="numpy"`` gives IEEE division (x/0 is inf or NaN) instead of an exception; floating-point
@@ -48,7 +50,7 @@ def jit(function: F) -> F:
     previous = config.CACHE_DIR
     config.CACHE_DIR = str(cache_dir() / digest(Path(function.__code__.co_filename)))
     try:
-        return cast("F", numba.njit(cache=True, error_model="numpy")(function))
+        return cast("F", numba.njit(cache=True, error_model="numpy", nogil=nogil)(function))
     finally:
         config.CACHE_DIR = previous
 

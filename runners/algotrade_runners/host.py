@@ -12,13 +12,13 @@ from types import FrameType
 from typing import NoReturn, Protocol
 
 from algotrade.bus import Bus, BusError, LogHole, Superseded
-from algotrade.config import CalendarError, ConfigError, load
-from algotrade.domain import InstrumentError, SystemClock
+from algotrade.config import CalendarError, ConfigError
+from algotrade.domain import Clock, InstrumentError, SystemClock
 from algotrade.feeds import FeedError
 from algotrade.risk import LimitsError
 from algotrade.telemetry import TelemetryError, TelemetryServer, configure_log, get_log
 from algotrade.telemetry.metrics import Samples
-from algotrade_runners.settings import Settings, check_whole
+from algotrade_runners.settings import Settings, check_whole, load_settings
 
 EXIT_OK = 0
 EXIT_USAGE = 2
@@ -106,7 +106,7 @@ def host(plane_name: str, settings: Settings, build: "Builder",
     follow_parent()
     try:
         check_whole(settings)
-        plane, bus = build(settings, clock)
+        plane, bus = build(settings, settings.clock.of(clock))
         server = TelemetryServer(host=settings.telemetry.host, port=settings.telemetry.port(plane_name),
                                  ready=lambda: {**plane.ready(), "bus": bus.reachable()},
                                  samples=lambda: {**bus.samples(), **plane.samples()})
@@ -152,7 +152,7 @@ def settings_from_command_line(plane_name: str) -> Settings:
         prog=plane_name, description=f"Run the {plane_name}.", epilog=f"example: {plane_name} --config run.toml")
     parser.add_argument("--config", type=Path, required=True, help="the run's configuration, TOML")
     try:
-        return load(parser.parse_args().config, Settings, os.environ)
+        return load_settings(parser.parse_args().config, os.environ)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(EXIT_USAGE)
@@ -161,8 +161,8 @@ def settings_from_command_line(plane_name: str) -> Settings:
 class Builder(Protocol):
     """Makes a plane and its bus out of settings."""
 
-    def __call__(self, settings: Settings, clock: SystemClock) -> tuple[Plane, Bus]:
-        """Return the plane, ready to step, and the bus that it owns."""
+    def __call__(self, settings: Settings, clock: Clock) -> tuple[Plane, Bus]:
+        """Return the plane, ready to step, and the bus that it owns; ``clock`` is the market's."""
         ...
 
 

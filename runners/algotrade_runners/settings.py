@@ -8,14 +8,19 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from algotrade.bus.topics import PLANES
-from algotrade.config import ConfigError, convert, load_sessions
-from algotrade.domain import Instrument, Instruments, Sessions
+from algotrade.config import ConfigError, convert, load, load_sessions
+from algotrade.domain import Clock, Instrument, Instruments, ScaledClock, Sessions
+from algotrade.execution.ibkr.settings import OrderSettings
 from algotrade.feeds import QualityRules
+from algotrade.feeds.ibkr.settings import IbkrFeedSettings
+from algotrade.ibkr.contracts import ContractFacts
+from algotrade.ibkr.session import IbkrSettings, SettingsRefused, ibkr_settings
 from algotrade.matching import CommissionModel, VenueModel
 from algotrade.risk import Limits
 from algotrade.strategy import KernelStrategy, definition_of
@@ -66,18 +71,16 @@ class BusSettings(_Section, frozen=True, kw_only=True):
 class FeedSettings(_Section, frozen=True, kw_only=True):
     """What the data plane replays.
 
-    ``paths``            files in the documented schema
+    ``paths``            files in the documented schema; none where the data come from Interactive Brokers
     ``speed``            event time per wall time; 0 = as fast as possible
     ``bar_duration_s``   of the bars; 0 = read from their spacing
     """
 
-    paths: tuple[str, ...]
+    paths: tuple[str, ...] = ()
     speed: float = 0.0
     bar_duration_s: float = 0.0
 
     def __post_init__(self) -> None:
-        if not self.paths:
-            raise ValueError("paths is empty; allowed: one file or more")
         for name in ("speed", "bar_duration_s"):
             value = getattr(self, name)
             if not 0 <= value < float("inf"):
@@ -174,6 +177,48 @@ class CalendarSettings(_Section, frozen=True, kw_only=True):
         return int(first.timestamp()) * 10**9, int((last + timedelta(days=1)).timestamp()) * 10**9 - 1
 
 
+class IbkrOrders(_Section, frozen=True, kw_only=True):
+    """How orders go to Interactive Brokers.
+
+    ``time_zone``    that TWS or the Gateway is set to, an IANA name: of times that name none
+    ``outside_rth``  orders may fill outside regular trading hours
+    """
+
+    time_zone: str = "UTC"
+    outside_rth: bool = False
+
+    def __post_init__(self) -> None:
+        self.of(IbkrSettings())
+
+    def of(self, ibkr: IbkrSettings) -> OrderSettings:
+        """Return the settings of the broker that is reached by ``ibkr``."""
+        return OrderSettings(account=ibkr.account, client_id=ibkr.client_id, time_zone=self.time_zone,
+                             outside_rth=self.outside_rth)
+
+
+class ClockSettings(_Section, frozen=True, kw_only=True):
+    """What time it is, for a run against a simulated Gateway whose market is not of today.
+
+    ``speed``      of market time against the host's; 0: market time is the host's
+    ``start_ns``   market time, ns since 1970 UTC, at the host's monotonic reading ``anchor_ns``
+    ``anchor_ns``  as above
+    """
+
+    speed: float = 0.0
+    start_ns: int = 0
+    anchor_ns: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.speed < float("inf"):
+            raise ValueError(f"speed is {self.speed}; allowed: 0 or more")
+
+    def of(self, clock: Clock) -> Clock:
+        """Return the clock of the market, by the host's ``clock``."""
+        if not self.speed:
+            return clock
+        return ScaledClock(clock, start_ns=self.start_ns, anchor_ns=self.anchor_ns, speed=self.speed)
+
+
 class SnapshotSettings(_Section, frozen=True, kw_only=True):
     """How often planes write snapshots.
 
@@ -189,12 +234,21 @@ class SnapshotSettings(_Section, frozen=True, kw_only=True):
 
 
 class Settings(_Section, frozen=True, kw_only=True):
-    """The whole file. ``instruments`` without their ids: the place in the list is the id."""
+    """The whole file. ``instruments`` without their ids: the place in the list is the id.
+
+    With ``ibkr`` the run is live: market data and orders go through Interactive Brokers, or a simulated Gateway.
+    ``contracts`` says by symbol what IB has to be told beside symbol and currency.
+    """
 
     bus: BusSettings
-    feed: FeedSettings
     instruments: tuple[dict[str, Any], ...]
     strategy: StrategySettings
+    feed: FeedSettings = FeedSettings()
+    ibkr: IbkrSettings | None = None
+    ibkr_feed: IbkrFeedSettings = IbkrFeedSettings()
+    ibkr_orders: IbkrOrders = IbkrOrders()
+    contracts: dict[str, ContractFacts] = {}
+    clock: ClockSettings = ClockSettings()
     run: RunSettings = RunSettings()
     broker: BrokerSettings = BrokerSettings()
     quality: QualityRules = QualityRules()
@@ -207,6 +261,14 @@ class Settings(_Section, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         self.universe()
+        if bool(self.feed.paths) == self.is_live:
+            given = f"{len(self.feed.paths)} files and" if self.is_live else "empty, and there is no"
+            raise ValueError(f"feed.paths is {given} [ibkr]; allowed: one source of market data")
+
+    @property
+    def is_live(self) -> bool:
+        """Tell whether data and orders go through Interactive Brokers, in real time."""
+        return self.ibkr is not None
 
     def universe(self) -> Instruments:
         """Return the instruments, numbered."""
@@ -220,6 +282,26 @@ class Settings(_Section, frozen=True, kw_only=True):
         mics = {i.mic for i in instruments if i.mic is not None}
         by_mic = {mic: load_sessions(mic, *self.calendar.range_ns()) for mic in mics}
         return {i.id: by_mic[i.mic] for i in instruments if i.mic is not None}
+
+
+def load_settings(path: Path, environment: Mapping[str, str]) -> Settings:
+    """Return the settings in the file ``path``, as the environment changes them; raises ``ConfigError``.
+
+    ``ALGOTRADE__SECTION__KEY`` sets any key. Of a live run IBKR_HOST, IBKR_PORT, IBKR_ACCOUNT, IBKR_CLIENT_ID,
+    IBKR_READ_ONLY and IBKR_CLIENT say how to reach the broker, as they do for every command.
+    """
+    settings = load(path, Settings, environment)
+    if settings.ibkr is None:
+        return settings
+    return msgspec.structs.replace(settings, ibkr=reached_by(settings.ibkr, environment))
+
+
+def reached_by(ibkr: IbkrSettings, environment: Mapping[str, str]) -> IbkrSettings:
+    """Return ``ibkr`` with what the variables IBKR_* of ``environment`` say; raises ``ConfigError``."""
+    try:
+        return ibkr_settings(environment, ibkr)
+    except SettingsRefused as error:
+        raise ConfigError(str(error)) from error
 
 
 def strategy_of(settings: Settings) -> tuple[KernelStrategy, Any]:
@@ -238,9 +320,11 @@ def check_whole(settings: Settings) -> None:
     """
     strategy_of(settings)
     symbols = [i.symbol for i in settings.universe()]
-    for symbol in settings.risk.restricted:
-        if symbol not in symbols:
-            raise ConfigError(f"configuration risk.restricted: names {symbol!r}; allowed: {', '.join(symbols)}")
+    for key, named in (("risk.restricted", settings.risk.restricted), ("contracts", settings.contracts),
+                       ("ibkr_feed.tick_by_tick", settings.ibkr_feed.tick_by_tick)):
+        for symbol in named:
+            if symbol not in symbols:
+                raise ConfigError(f"configuration {key}: names {symbol!r}; allowed: {', '.join(symbols)}")
 
 
 def _instrument(number: int, table: dict[str, Any]) -> Instrument:

@@ -119,7 +119,7 @@ def lag_rows(address):
 
 def test_lag_tells_messages_and_seconds(ran, tmp_path):
     rows = lag_rows(ran[0])
-    assert len(rows) == 9
+    assert len(rows) == 10
     assert {(row[2], row[3]) for row in rows.values()} == {("0", "0.0")}
 
     bus = LocalBus(tmp_path / "bus", STRATEGY_PLANE)

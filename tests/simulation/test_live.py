@@ -78,7 +78,7 @@ class LiveWorld:
         plane = name.split(maxsplit=1)[0]
         bus = self.bus.client(plane)
         if plane == DATA_PLANE:
-            return build_live_data_plane(self.settings, bus, self.clock, Ticker(self.stream))
+            return build_live_data_plane(self.settings, bus, self.clock, lambda _: Ticker(self.stream))
         if plane == STRATEGY_PLANE:
             strategy = PythonRunner(Chaos(self.seed), self.settings.universe(), self.settings.run.id)
             return often(build_live_strategy_plane(self.settings, bus, strategy))

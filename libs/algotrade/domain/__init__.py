@@ -1,6 +1,6 @@
 """The words of the house: instruments, market records, orders, executions, positions, the clock. Knows nothing else."""
 
-from algotrade.domain.clock import Clock, SimulatedClock, SystemClock
+from algotrade.domain.clock import Clock, ScaledClock, SimulatedClock, SystemClock
 from algotrade.domain.execution import REPORT, ExecType, ExecutionReport, Fill, report_records
 from algotrade.domain.instrument import Instrument, InstrumentError, Instruments
 from algotrade.domain.market import (
@@ -39,6 +39,6 @@ __all__ = [
     "CancelOrder", "Clock", "ExecType", "ExecutionReport", "Fill", "Flag",
     "Instrument", "InstrumentError", "Instruments", "IntentId", "Kind", "MarketBatch",
     "NewOrder", "Order", "OrderIntent", "OrderStatus", "OrderType", "Position", "Records",
-    "ReplaceOrder", "Sessions", "Side", "SimulatedClock", "SystemClock", "TimeInForce",
+    "ReplaceOrder", "ScaledClock", "Sessions", "Side", "SimulatedClock", "SystemClock", "TimeInForce",
     "fold", "joined", "no_records", "read_only", "report_records", "rows_to",
 ]

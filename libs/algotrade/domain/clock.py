@@ -57,9 +57,9 @@ class SimulatedClock:
 class ScaledClock:
     """A clock that runs ``speed`` times as fast as the host's: the market time of a simulated gateway.
 
-    At the host's monotonic reading ``anchor_ns`` it is ``start_ns`` (1970 UTC), so processes of one host that are given
-    the same three numbers agree on the time. Durations (``monotonic_ns``) are the host's own: a time-out does not
-    shrink because a replay is fast.
+    Until the host's monotonic reading ``anchor_ns`` it stands at ``start_ns`` (1970 UTC), so processes of one host that
+    are given the same three numbers agree on the time. Durations (``monotonic_ns``) are the host's own: a time-out
+    does not shrink because a replay is fast.
     """
 
     def __init__(self, clock: Clock, *, start_ns: int, anchor_ns: int, speed: float) -> None:
@@ -71,7 +71,7 @@ class ScaledClock:
 
     def time_ns(self) -> int:
         """Return the market time, nanoseconds since 1970-01-01 UTC."""
-        return self._start_ns + round((self._clock.monotonic_ns() - self._anchor_ns) * self._speed)
+        return self._start_ns + int(max(0, self._clock.monotonic_ns() - self._anchor_ns) * self._speed)
 
     def monotonic_ns(self) -> int:
         """Return the host's monotonic clock, nanoseconds."""

@@ -92,7 +92,11 @@ class _Intent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class NewOrder(_Intent, frozen=True, kw_only=True, tag="new"):
-    """Ask for an order. ``limit_price`` belongs to LIMIT and STOP_LIMIT, ``stop_price`` to STOP and STOP_LIMIT."""
+    """Ask for an order. ``limit_price`` belongs to LIMIT and STOP_LIMIT, ``stop_price`` to STOP and STOP_LIMIT.
+
+    ``parent``     the NewOrder whose fill this one waits for, None: it works at once. A bracket is a parent with two
+    ``oca_group``  orders of one group of this name: a fill of one cancels the others; "": of none
+    """
 
     side: Side
     quantity: Decimal
@@ -100,6 +104,8 @@ class NewOrder(_Intent, frozen=True, kw_only=True, tag="new"):
     time_in_force: TimeInForce
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
+    parent: IntentId | None = None
+    oca_group: str = ""
 
 
 class CancelOrder(_Intent, frozen=True, kw_only=True, tag="cancel"):

@@ -43,6 +43,9 @@ EVIDENCE = {
 }
 """What a broker's word, other than a trade, means to the state table."""
 
+OCA_GROUP_CHARACTERS_MAX = 64
+"""Of the name of a group (assumed: the broker documents no length)."""
+
 SAYS_NOTHING_OF_REQUESTS = {ExecType.NEW, ExecType.ORDER_STATUS}
 
 REPLAYED_LATE = "intent_replayed_late"
@@ -76,10 +79,14 @@ class ManagerState(msgspec.Struct, kw_only=True):
 
 
 class OrderManager:
-    """Single writer of order state: every order, its reports, the fills and what they mean for risk."""
+    """Single writer of order state: every order, its reports, the fills and what they mean for risk.
 
-    def __init__(self, instruments: Instruments, gate: Gate) -> None:
+    ``takes_groups``  the broker lets an order wait for another's fill, or cancel others by its own
+    """
+
+    def __init__(self, instruments: Instruments, gate: Gate, *, takes_groups: bool = False) -> None:
         self._instruments = instruments
+        self._takes_groups = takes_groups
         self._gate = gate
         self.orders = OrderBook()
         self.ledger = FillLedger(instruments)
@@ -195,6 +202,9 @@ class OrderManager:
         if now_ns >= intent.expires_at_ns:
             late = self._turned_down(order, OrderStatus.EXPIRED, ExecType.EXPIRED, "intent_expired", now_ns)
             return Handling((late,))
+        word = self._why_no_group(intent)
+        if word:
+            return Handling((self._turned_down(order, OrderStatus.REJECTED, ExecType.REJECTED, word, now_ns),))
         verdict = self._gate.check(intent, now_ns, decided)
         if isinstance(verdict, Refused):
             word = verdict.reason.word
@@ -204,6 +214,25 @@ class OrderManager:
         self.orders.keep(order)
         command = Place(order_id=order.order_id, approved=verdict, event_time_ns=now_ns)
         return Handling(command=command, decided=Reason.PASSED)
+
+    def _why_no_group(self, intent: NewOrder) -> str:
+        """Return why the order may not have the parent or the group that it names, "" where it may, or names none.
+
+        A child's risk is reserved as if it worked at once: its parent may fill at any moment.
+        """
+        if intent.parent is None and not intent.oca_group:
+            return ""
+        if not self._takes_groups:
+            return "groups_not_supported"
+        name = intent.oca_group
+        if not (name.isascii() and name.isprintable() and len(name) <= OCA_GROUP_CHARACTERS_MAX):
+            return "oca_group_name"
+        if intent.parent is None:
+            return ""
+        parent = self.orders.by_intent(intent.parent)
+        if parent is None or parent.intent.instrument != intent.instrument:
+            return "parent_unknown"
+        return "parent_is_" + parent.status.name.lower() if parent.status.is_terminal else ""
 
     def _order(self, intent: NewOrder) -> Order:
         return Order(

@@ -116,6 +116,11 @@ class QualityGate:
                 passed[kind], quarantined[kind] = self._check(kind, records)
         return Verdict(passed=MarketBatch.of(passed), quarantined=MarketBatch.of(quarantined))
 
+    def last_times_ns(self, kind: Kind) -> dict[int, int]:
+        """Return the event time of the last record of ``kind`` that passed, by instrument id, where there was one."""
+        memory = self._memory[kind]
+        return {int(i): int(memory[i]["event_time_ns"]) for i in np.flatnonzero(memory["seen"])}
+
     def counts(self) -> dict[tuple[Kind, Flag], int]:
         """Return how many records of each kind got each flag so far; what never happened is left out."""
         return {(kind, flag): count for kind in Kind for flag in Flag

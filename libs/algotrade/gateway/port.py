@@ -22,6 +22,10 @@ class TradingPort(Protocol):
         """Let a client go; nothing is sent to it any more."""
         ...
 
+    def has_order(self, client_id: int, order_id: int) -> bool:
+        """Tell whether this client has an order of this id that is not done."""
+        ...
+
     def handle(self, client_id: int, request: Request, now_ns: int) -> list[Sent]:
         """Answer a request about orders or the account."""
         ...

@@ -9,6 +9,7 @@ from algotrade.domain import Clock, Instruments, MarketBatch, Sessions, SystemCl
 from algotrade.domain.clock import NANOSECONDS_PER_MILLISECOND
 from algotrade.gateway.clock import MarketClock
 from algotrade.gateway.connection import Connection
+from algotrade.gateway.faults import Faults, Scenario
 from algotrade.gateway.floor import DataPermission, Floor
 from algotrade.gateway.limits import LimitsSet
 from algotrade.gateway.listings import Listings
@@ -20,6 +21,7 @@ from algotrade.gateway.tape import Tape
 from algotrade.gateway.times import local, zone_of
 from algotrade.gateway.trading import Trading, TradingSettings
 from algotrade.ibkr.wire import VERSION_MAX, VERSION_MIN, Codec, Request
+from algotrade.ibkr.wire.answers import ErrorMessage
 from algotrade.telemetry import get_log
 
 LOOPBACK = "127.0.0.1"
@@ -46,10 +48,11 @@ class Gateway:
 
     ``trading``     accounts and rules of the broker; ``make_trading`` makes what keeps to them, given the contracts
     ``start_ns``    market time at which it begins, what lies before is history; None: just before the first record
-    ``speed``       market seconds a second; 0: time stands still until ``advance``
+    ``speed``       market seconds a second; 0: time stands still until ``advance``; and it does for ``hold_s`` first
     ``sessions``    of instruments whose market closes, by instrument id
     ``data``        "delayed": the login may not see live data
     ``version_max`` the newest protocol version that is spoken
+    ``scenario``    faults to come
 
     Raises ``TapeError`` for records that cannot be served, ``ValueError`` for a version or speed that is not allowed.
     """
@@ -58,20 +61,20 @@ class Gateway:
         self, instruments: Instruments, batches: Iterable[MarketBatch], *,
         trading: TradingSettings | None = None,
         make_trading: Callable[[Listings, TradingSettings], TradingPort] = Trading,
-        start_ns: int | None = None, speed: float = 1.0,
+        start_ns: int | None = None, speed: float = 1.0, hold_s: float = 0.0,
         sessions: Mapping[int, Sessions] | None = None, data: DataPermission = "live",
-        version_max: int = VERSION_MAX, limits: LimitsSet | None = None, clock: Clock | None = None,
+        version_max: int = VERSION_MAX, scenario: Scenario | None = None, limits: LimitsSet | None = None, clock: Clock | None = None,
     ) -> None:
         if not VERSION_MIN <= version_max <= VERSION_MAX:
             raise ValueError(f"version_max is {version_max}; allowed: {VERSION_MIN} to {VERSION_MAX}")
         self.clock = clock or SystemClock()
         self.limits = limits or LimitsSet()
         self.version_max = version_max
-        tape = Tape(batches, instruments)
+        tape = self._tape = Tape(batches, instruments)
         if start_ns is None:
             start_ns = tape.span_ns[0] - 1 if tape.span_ns is not None else self.clock.time_ns()
         self.listings = Listings(instruments, sessions or {}, start_ns)
-        self.market_clock = MarketClock(self.clock, start_ns, speed)
+        self.market_clock = MarketClock(self.clock, start_ns, speed, hold_s)
         market = Market(tape, self.listings, start_ns)
         delayed = Market(tape, self.listings, start_ns, DELAY_NS) if data == "delayed" else None
         self.trading = make_trading(self.listings, trading or TradingSettings())
@@ -79,6 +82,8 @@ class Gateway:
         self.trading.on_market(tape.newest(start_ns), start_ns)
         self._floor = Floor(self.clock, self.market_clock, self.listings, market, delayed, self.limits)
         self._played_ns = start_ns
+        self.faults = Faults(scenario)
+        self.faults.begin(self, start_ns)
         self._sessions: dict[int, tuple[Session, Connection]] = {}
         self._connections: set[Connection] = set()
         self._stopping = asyncio.Event()
@@ -89,6 +94,12 @@ class Gateway:
     def now_ns(self) -> int:
         """Return the market time up to which everything was told."""
         return self._played_ns
+
+    def status(self) -> dict[str, Any]:
+        """Return where the Gateway stands, for people and for who waits for the end of the data."""
+        span_ns = self._tape.span_ns
+        return {"market_ns": self._played_ns, "ends_ns": None if span_ns is None else span_ns[1],
+                "has_ended": span_ns is None or self._played_ns >= span_ns[1], "clients": sorted(self._sessions)}
 
     def held(self) -> int:
         """Return how many requests of the clients are open: subscriptions, and history that is kept up to date."""
@@ -145,6 +156,7 @@ class Gateway:
         """Play up to ``to_ns``, or as far as one step goes, and return how many records that were."""
         market, delayed = self._floor.market, self._floor.delayed
         due = market.take(to_ns)
+        self.faults.pass_time(due.reached_ns)
         if len(due.recorded):
             self._dispatch(self.trading.on_market(due.recorded, due.reached_ns))
         self._dispatch(self.trading.on_time(due.reached_ns))
@@ -161,13 +173,37 @@ class Gateway:
         return len(due.shown)
 
     def _follow(self, market: Market, batch: MarketBatch, *, delayed: bool) -> None:
-        if not len(batch):
+        if not len(batch) or self.faults.is_dark:
             return
         for instrument, flow in market.flows(batch):
             for session, _ in self._sessions.values():
                 session.follow(instrument, flow, delayed=delayed)
 
     def _dispatch(self, sent: list[Sent]) -> None:
+        self.tell(self.faults.told(sent, self._played_ns))
+
+    # What faults ask (faults.Host).
+
+    def connections(self) -> list[tuple[int, Connection]]:
+        """Return the connected clients."""
+        return [(client_id, connection) for client_id, (_, connection) in self._sessions.items()]
+
+    def tell_all(self, answer: ErrorMessage) -> None:
+        """Send to every client."""
+        self.tell([(None, answer)])
+
+    def drop_subscriptions(self) -> None:
+        """Forget what clients subscribed to."""
+        for session, _ in self._sessions.values():
+            session.close()
+
+    def market_subscriptions(self) -> list[tuple[int, int]]:
+        """Return (client id, request id) of the quotes that are subscribed to."""
+        return [(client_id, req_id) for client_id, (session, _) in self._sessions.items()
+                for req_id in session.quotes_held()]
+
+    def tell(self, sent: list[Sent]) -> None:
+        """Send answers to whom they are for."""
         for client_id, answer in sent:
             for known, (session, _) in self._sessions.items():
                 if client_id in {None, known}:
@@ -214,13 +250,13 @@ class Gateway:
         """Answer a request, here or by who keeps the orders."""
         if session.handles(request):
             session.handle(request)
-        else:
+        elif not self.faults.takes(session.client_id, request, self._played_ns):
             self._dispatch(self.trading.handle(session.client_id, request, self._played_ns))
 
     def met(self, connection: Connection) -> bool:
         """Take notice of a new socket; False where there are too many."""
         self._connections.add(connection)
-        return len(self._connections) <= SOCKETS_MAX
+        return len(self._connections) <= SOCKETS_MAX and not self.faults.is_closed(self._played_ns)
 
     def gone(self, connection: Connection, session: Session | None) -> None:
         """Take notice that a socket is closed."""

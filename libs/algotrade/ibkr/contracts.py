@@ -1,36 +1,22 @@
-"""Which of IB's contracts an instrument is, and what IB says of it: asked once, checked against the configuration.
+"""Which of IB's contracts an instrument is, and what IB says of it, checked against the configuration.
 
-No I/O: answers go in, requests come out. What fits none or several of IB's contracts, or contradicts the configured
-instrument, is a ``ContractError``: an order for the wrong thing is worse than none.
+What fits none or several of IB's contracts, or contradicts the configured instrument, is a ``ContractError``: an order
+for the wrong thing is worse than none. Who asks, and again, is qualification.py.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import NamedTuple
 
 import msgspec
 
-from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade.domain.instrument import Instrument
 from algotrade.domain.session import Sessions
 from algotrade.ibkr.hours import HoursError, sessions_from, zone_of
-from algotrade.ibkr.wire import Answer, Request
-from algotrade.ibkr.wire.answers import ContractData, ContractDataEnd, ErrorMessage, MarketRule
+from algotrade.ibkr.wire.answers import ContractData
 from algotrade.ibkr.wire.answers.contracts import PriceIncrement
 from algotrade.ibkr.wire.records import Contract
-from algotrade.ibkr.wire.requests import RequestContractData, RequestMarketRule
 
-ANSWER_NS_MAX = 15 * NANOSECONDS_PER_SECOND
-"""How long an answer may take before the same is asked again: what is asked before the farms are up may get none."""
-ASKED_TIMES_MAX = 8
-"""How often the same is asked before it is given up."""
 CANDIDATES_SHOWN = 10
-CANDIDATES_KEPT = 1_000
-"""Contracts that one question may bring; a symbol alone can fit thousands of options."""
-
-NO_CONTRACT = 200
-WARNINGS = range(2100, 2200)
-"""Codes that change nothing (documented)."""
 
 
 class ContractError(Exception):
@@ -140,128 +126,6 @@ def wanted(instrument: Instrument, facts: ContractFacts) -> Contract:
         trading_class=facts.trading_class, strike=facts.strike, right=facts.right)
 
 
-class _Asked(msgspec.Struct):
-    """One question that waits for its answer."""
-
-    instrument: Instrument
-    facts: ContractFacts
-    since_ns: int
-    times: int = 1
-    found: dict[int, ContractData] = {}
-    """By contract id: the same contract may be told for several exchanges."""
-    rows: int = 0
-
-
-class Qualification:
-    """Finds the contracts of instruments: ``start`` and ``due`` give requests, ``take`` takes answers.
-
-    ``next_request_id``  gives an id that no other request has
-    """
-
-    def __init__(self, asked: Iterable[tuple[Instrument, ContractFacts]], next_request_id: Callable[[], int]) -> None:
-        self._wanted = list(asked)
-        self._next_request_id = next_request_id
-        self._open: dict[int, _Asked] = {}
-        self._one: dict[int, ContractData] = {}
-        self._facts = {instrument.id: facts for instrument, facts in self._wanted}
-        self._rule_of: dict[int, int] = {}
-        self._rules: dict[int, MarketRule | None] = {}
-        self._rules_asked: dict[int, tuple[int, int]] = {}
-        self.qualified: dict[int, Qualified] = {}
-        """By instrument id; complete once ``done``."""
-
-    @property
-    def done(self) -> bool:
-        """Tell whether every instrument has its contract."""
-        return len(self.qualified) == len(self._wanted)
-
-    def start(self, now_ns: int) -> list[Request]:
-        """Ask for everything that is not known, from the beginning or on a new connection; ``now_ns`` monotonic."""
-        self._open, self._rules_asked = {}, {}
-        requests = [self._question(_Asked(instrument, facts, now_ns)) for instrument, facts in self._wanted
-                    if instrument.id not in self._one]
-        return [*requests, *self._ask_rules(now_ns)]
-
-    def take(self, answer: Answer, now_ns: int) -> list[Request]:
-        """Take an answer, whosever it is, and return what is to be asked next. Raises ``ContractError``."""
-        match answer:
-            case ContractData(req_id=req_id) if req_id in self._open:
-                self._found(self._open[req_id], answer)
-            case ContractDataEnd(req_id=req_id) if req_id in self._open:
-                return self._chosen(self._open.pop(req_id), now_ns)
-            case ErrorMessage(req_id=req_id, code=code) if req_id in self._open and code not in WARNINGS:
-                raise NoContract(_refused(self._open[req_id], answer))
-            case MarketRule(market_rule_id=rule) if rule in self._rules_asked:
-                del self._rules_asked[rule]
-                self._rules[rule] = answer
-                self._complete()
-        return []
-
-    def due(self, now_ns: int) -> list[Request]:
-        """Ask again for what was not answered in time. Raises ``ContractUnanswered`` where that was done too often."""
-        requests = []
-        for req_id, asked in list(self._open.items()):
-            if now_ns - asked.since_ns < ANSWER_NS_MAX:
-                continue
-            if asked.times >= ASKED_TIMES_MAX:
-                raise ContractUnanswered(f"IB did not say what {_named(asked.instrument, asked.facts)} is, asked "
-                                         f"{asked.times} times; is its definition farm up (2157, 2158)?")
-            del self._open[req_id]
-            requests.append(self._question(_Asked(asked.instrument, asked.facts, now_ns, asked.times + 1)))
-        return [*requests, *self._ask_rules(now_ns)]
-
-    def _question(self, asked: _Asked) -> Request:
-        req_id = self._next_request_id()
-        self._open[req_id] = asked
-        return RequestContractData(req_id=req_id, contract=wanted(asked.instrument, asked.facts))
-
-    @staticmethod
-    def _found(asked: _Asked, data: ContractData) -> None:
-        asked.rows += 1
-        if len(asked.found) < CANDIDATES_KEPT:
-            asked.found.setdefault(data.contract.con_id, data)
-
-    def _chosen(self, asked: _Asked, now_ns: int) -> list[Request]:
-        instrument, facts = asked.instrument, asked.facts
-        if not asked.found:
-            raise NoContract(f"IB knows no contract like {_named(instrument, facts)}; {_ADVICE}")
-        if len(asked.found) > 1:
-            raise AmbiguousContract(_ambiguous(asked))
-        data = next(iter(asked.found.values()))
-        _check(instrument, facts, data)
-        self._one[instrument.id] = data
-        rule = _rule_id(instrument, facts, data)
-        if rule is not None:
-            self._rule_of[instrument.id] = rule
-            self._rules.setdefault(rule, None)
-        requests = self._ask_rules(now_ns)
-        self._complete()
-        return requests
-
-    def _ask_rules(self, now_ns: int) -> list[Request]:
-        """Ask for the market rules that are not known, and again for those whose answer is overdue."""
-        requests: list[Request] = []
-        for rule, known in self._rules.items():
-            since, times = self._rules_asked.get(rule, (now_ns - ANSWER_NS_MAX, 0))
-            if known is not None or now_ns - since < ANSWER_NS_MAX:
-                continue
-            if times >= ASKED_TIMES_MAX:
-                raise ContractUnanswered(f"IB did not tell market rule {rule}, asked {times} times")
-            self._rules_asked[rule] = (now_ns, times + 1)
-            requests.append(RequestMarketRule(market_rule_id=rule))
-        return requests
-
-    def _complete(self) -> None:
-        for instrument, facts in self._wanted:
-            data = self._one.get(instrument.id)
-            rule = self._rule_of.get(instrument.id)
-            if instrument.id in self.qualified or data is None:
-                continue
-            steps = self._rules[rule] if rule is not None else None
-            if rule is None or steps is not None:
-                self.qualified[instrument.id] = qualified(instrument, facts, data, steps.increments if steps else ())
-
-
 def qualified(
     instrument: Instrument, facts: ContractFacts, data: ContractData, increments: tuple[PriceIncrement, ...],
 ) -> Qualified:
@@ -270,14 +134,14 @@ def qualified(
     allowed = [step.increment for step in steps] or [data.min_tick]
     if instrument.tick not in allowed:
         raise ContractDisagrees(
-            f"tick of {_named(instrument, facts)} is {instrument.tick}; IB's price steps for contract "
+            f"tick of {named(instrument, facts)} is {instrument.tick}; IB's price steps for contract "
             f"{data.contract.con_id} are {', '.join(map(str, allowed))}: configure one of them")
     try:
         zone = zone_of(data.time_zone_id) if data.time_zone_id else None
         trading, liquid = (sessions_from(text, zone) if zone else None
                            for text in (data.trading_hours, data.liquid_hours))
     except HoursError as error:
-        raise ContractUnreadable(f"the hours of {_named(instrument, facts)} cannot be read: {error}") from error
+        raise ContractUnreadable(f"the hours of {named(instrument, facts)} cannot be read: {error}") from error
     contract = msgspec.structs.replace(data.contract, exchange=facts.exchange)
     return Qualified(
         instrument=instrument, contract=contract, min_tick=data.min_tick, increments=steps, min_size=data.min_size,
@@ -285,9 +149,9 @@ def qualified(
         order_types=frozenset(data.order_types.split(",")), long_name=data.long_name)
 
 
-def _check(instrument: Instrument, facts: ContractFacts, data: ContractData) -> None:
+def check_contract(instrument: Instrument, facts: ContractFacts, data: ContractData) -> None:
     """Raise ``ContractDisagrees`` where IB's contract is another thing than the configured instrument."""
-    theirs, name = data.contract, _named(instrument, facts)
+    theirs, name = data.contract, named(instrument, facts)
     if theirs.currency != instrument.currency:
         raise ContractDisagrees(f"currency of {name} is {instrument.currency}; IB's contract {theirs.con_id} "
                                 f"({_shown(data)}) trades in {theirs.currency}")
@@ -314,10 +178,11 @@ def _multiplier(contract: Contract) -> Decimal:
     try:
         return Decimal(text)
     except ArithmeticError:
-        raise ContractUnreadable(f"multiplier of IB's contract {contract.con_id} is {text!r}; allowed: a number") from None
+        raise ContractUnreadable(
+            f"multiplier of IB's contract {contract.con_id} is {text!r}; allowed: a number") from None
 
 
-def _rule_id(instrument: Instrument, facts: ContractFacts, data: ContractData) -> int | None:
+def rule_id(instrument: Instrument, facts: ContractFacts, data: ContractData) -> int | None:
     """Return the market rule of the exchange that orders go to: rules stand in the order of the exchanges.
 
     None where IB names no rules: then the smallest step is the only one (assumed).
@@ -327,49 +192,33 @@ def _rule_id(instrument: Instrument, facts: ContractFacts, data: ContractData) -
         return None
     if len(rules) != len(exchanges) or facts.exchange not in exchanges or not all(r.isdecimal() for r in rules):
         raise ContractDisagrees(
-            f"exchange of {_named(instrument, facts)} is {facts.exchange}; IB's contract {data.contract.con_id} has the "
+            f"exchange of {named(instrument, facts)} is {facts.exchange}; IB's contract {data.contract.con_id} has "
             f"exchanges {data.valid_exchanges!r} with the price rules {data.market_rule_ids!r}")
     return int(rules[exchanges.index(facts.exchange)])
 
 
-class _Candidate(NamedTuple):
-    con_id: int
-    text: str
+ADVICE = "see its symbol, sec_type, exchange, currency, expiry, or give its con_id"
 
 
-_ADVICE = "see its symbol, sec_type, exchange, currency, expiry, or give its con_id"
-
-
-def _ambiguous(asked: _Asked) -> str:
-    candidates = sorted(_Candidate(con_id, _shown(data)) for con_id, data in asked.found.items())
-    shown = "; ".join(f"{c.con_id}: {c.text}" for c in candidates[:CANDIDATES_SHOWN])
-    more = f"; and {len(candidates) - CANDIDATES_SHOWN} more" if len(candidates) > CANDIDATES_SHOWN else ""
-    return (f"{_named(asked.instrument, asked.facts)} fits {len(candidates)} of IB's contracts: {shown}{more}; allowed: "
-            "one. Give primary_exchange, expiry, local_symbol or con_id")
+def ambiguous(instrument: Instrument, facts: ContractFacts, found: Mapping[int, ContractData]) -> AmbiguousContract:
+    """Return the error of an instrument that fits all contracts of ``found``, which are by contract id."""
+    shown = "; ".join(f"{con_id}: {_shown(found[con_id])}" for con_id in sorted(found)[:CANDIDATES_SHOWN])
+    more = f"; and {len(found) - CANDIDATES_SHOWN} more" if len(found) > CANDIDATES_SHOWN else ""
+    return AmbiguousContract(f"{named(instrument, facts)} fits {len(found)} of IB's contracts: {shown}{more}; "
+                             "allowed: one. Give primary_exchange, expiry, local_symbol or con_id")
 
 
 def _shown(data: ContractData) -> str:
     c = data.contract
     strike = f"{c.strike}{c.right}" if c.strike else ""
-    parts = (c.symbol, c.sec_type, c.last_trade_date, strike, c.local_symbol, c.exchange, c.primary_exchange, c.currency,
-             data.long_name)
+    parts = (c.symbol, c.sec_type, c.last_trade_date, strike, c.local_symbol, c.exchange, c.primary_exchange,
+             c.currency, data.long_name)
     return " ".join(part for part in parts if part)
 
 
-def _named(instrument: Instrument, facts: ContractFacts) -> str:
+def named(instrument: Instrument, facts: ContractFacts) -> str:
+    """Return the instrument as messages name it: with what the configuration says of its contract."""
     told = msgspec.to_builtins(facts, enc_hook=str)
     default = msgspec.to_builtins(ContractFacts(), enc_hook=str)
     facts_told = ", ".join(f"{k} {v}" for k, v in told.items() if v != default[k] or k in {"sec_type", "exchange"})
     return f"instrument {instrument.symbol!r} ({facts_told}, {instrument.currency})"
-
-
-def _refused(asked: _Asked, error: ErrorMessage) -> str:
-    name = _named(asked.instrument, asked.facts)
-    if error.code == NO_CONTRACT:
-        return f"IB knows no contract like {name} (code 200: {error.message}); {_ADVICE}"
-    return f"IB does not tell the contract of {name}: code {error.code}, {error.message}"
-
-
-def facts_by_id(instruments: Iterable[Instrument], facts: Mapping[str, ContractFacts]) -> dict[int, ContractFacts]:
-    """Return the facts of each instrument by its id, the defaults where ``facts`` (by symbol) have none."""
-    return {i.id: facts.get(i.symbol, ContractFacts()) for i in instruments}

@@ -34,8 +34,8 @@ _ZONES = {
     "Mexico/General": "America/Mexico_City", "UTC": "UTC", "GMT": "UTC", "Z": "UTC",
 }
 
-_DAY = re.compile(r"(\d{8}):(.+)")
-_SPAN = re.compile(r"(?:(\d{8}):)?(\d{4})-(?:(\d{8}):)?(\d{4})")
+_DAY = re.compile(r"(\d{8}):(.+)", re.ASCII)
+_SPAN = re.compile(r"(?:(\d{8}):)?(\d{4})-(?:(\d{8}):)?(\d{4})", re.ASCII)
 
 
 class HoursError(ValueError):

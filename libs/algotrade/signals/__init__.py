@@ -1,12 +1,36 @@
 """Signals: numbers computed from market data, one value per observation, streaming and in batches.
 
-Every signal is a module of the same shape, so that strategies compose them without a framework:
+    from algotrade.signals import catalog
 
-``STATE``      dtype of what it remembers; all zeros = nothing seen yet. A strategy nests it in its own state record
-``update``     compiled; (state scalars, observation, parameter scalars) -> state scalars
-``value``      compiled; (state scalars, parameter scalars) -> the signal now, NaN while it is not known
-``batch``      (arrays, parameters) -> the signal after each observation, bit for bit what ``update`` gives
+    catalog["rsi"].batch(close, period=14)        # float64 of the input's length, NaN until known
+    state = catalog["rsi"].state(period=14)       # one record; its bytes are its snapshot
+    catalog["rsi"].update(state, price)           # the value now; compiled, for Python and for kernels alike
+    catalog["rsi"].feed(state, more_prices)       # the values after each of them
+    catalog["rsi"].sweep(close, period=[7, 14])   # (2, n), in parallel
 
-Why scalars: a kernel loads a signal's state into locals, hands them through and stores them again; helpers that take
-arrays cost ten times as much. An observation that is not usable is ignored and never poisons the state.
+Every signal is a step over a record, compiled once for all parameter values (``signal``): streaming, batch, panel and
+sweep run the same step, so they agree bit for bit. A strategy nests ``catalog[...].dtype()`` in its own state and calls
+``catalog[...].update`` from its kernel, bound to a name of its module; or, as ``ema_cross`` and ``ofi`` do, it
+calls the scalar functions of ``ema`` and ``order_flow`` and keeps the parameters elsewhere.
+
+**Unusable observations.** One rule for all: an observation with an input that is NaN, infinite or of a magnitude
+above 1e60, that is not above 1e-60 where it must be positive (prices of which a ratio or logarithm is taken), or that
+is negative where it must not be (sizes), is ignored as a whole. The state stays as it was and the value with it: it is
+repeated, NaN before the first. A value that is not defined (a ratio over a range of 0) is NaN at that observation only.
 """
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from algotrade.signals.catalogue import catalog
+
+__all__ = ["catalog"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the catalogue when it is asked for: a strategy that needs one module loads that alone."""
+    if name == "catalog":
+        from algotrade.signals.catalogue import catalog  # noqa: PLC0415 -- this is the point
+
+        return catalog
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

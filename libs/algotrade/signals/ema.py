@@ -2,10 +2,11 @@
 
     level_n = level_(n-1) + alpha * (x_n - level_(n-1)),   alpha = 2 / (period + 1)
 
-in this order of operations, which is that of TA-Lib's TA_EMA. Units are those of the input.
+with the product and the sum rounded once (``fma``): two operations of latency instead of three, and a constant input
+stays exactly itself. Units are those of the input.
 
-NaN rule: an observation that is not finite, or whose use would make the state not finite (an overflow), is ignored:
-the state stays and the value with it. The value is NaN until ``period`` observations were used.
+NaN rule (``signals``): an observation that is not finite, or of a magnitude above 1e60, is ignored: the state stays and
+the value with it. The value is NaN until ``period`` observations were used.
 """
 
 import math
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from algotrade.jit import jit
+from algotrade.signals.arithmetic import LIMIT, fma
 
 STATE = np.dtype([("level", "<f8"), ("seen", "<i8")])
 """``level``: while seeding the sum of the observations, then the average; ``seen``: how many were used."""
@@ -22,15 +24,13 @@ STATE = np.dtype([("level", "<f8"), ("seen", "<i8")])
 @jit
 def update(level: float, seen: int, x: float, alpha: float, period: int) -> tuple[float, int]:
     """Return the state (level, seen) after observation ``x``."""
-    if seen >= period:
-        after = level + alpha * (x - level)
-    elif seen + 1 == period:
-        after = (level + x) / period
-    else:
-        after = level + x
-    if not math.isfinite(after):
+    if not abs(x) <= LIMIT:
         return level, seen
-    return after, seen + 1
+    if seen >= period:
+        return fma(alpha, x - level, level), seen + 1
+    if seen + 1 == period:
+        return (level + x) / period, seen + 1
+    return level + x, seen + 1
 
 
 @jit

@@ -91,6 +91,17 @@ class Children:
         codes = self.exit_codes()
         return [{name: codes[name] for name, of in self._planes.items() if of == plane} for plane in PLANES]
 
+    def stop_plane(self, plane: str) -> None:
+        """Stop one plane's process, and wait for its end as long as for all."""
+        process = self._processes[plane]
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_S_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
     def stop(self) -> None:
         """Stop standbys, planes from upstream on, and the broker, one by one, each with what is left of the time."""
         deadline_ns = self._clock.monotonic_ns() + int(STOP_S_MAX * NANOSECONDS_PER_SECOND)

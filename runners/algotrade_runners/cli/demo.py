@@ -21,7 +21,7 @@ from algotrade_runners.cli.children import Children
 from algotrade_runners.cli.outcome import Outcome, outcome_of
 from algotrade_runners.cli.prepare import Prepared, Request, prepare
 from algotrade_runners.cli.progress import LiveLines, PlainLines, Shown
-from algotrade_runners.cli.results import write_manifest, write_results
+from algotrade_runners.cli.results import passed_again, write_manifest, write_results
 from algotrade_runners.cli.summary import print_summary
 from algotrade_runners.data_plane.build import build_data_plane
 from algotrade_runners.host import EXIT_OK, StopFlag
@@ -70,7 +70,7 @@ def demo(options: Options, console: Console, stop: StopFlag) -> int:
         if died:
             _say_how_to_go_on(options, console)
             return EXIT_PLANE_DIED
-        with _looking(place) as bus:
+        with looking(place) as bus:
             outcome = None if stop.is_set else outcome_of(bus)
     if outcome is None or not outcome.finished:
         if options.processes == 1:
@@ -80,7 +80,7 @@ def demo(options: Options, console: Console, stop: StopFlag) -> int:
             _say_how_to_go_on(options, console)
         return EXIT_INTERRUPTED
     try:
-        results = write_results(prepared, outcome, request.out)
+        results = write_results(prepared, outcome, request.out, passed_again(prepared.settings))
     except OutputError:
         if options.processes > 1:
             _say_how_to_go_on(options, console)
@@ -115,8 +115,8 @@ def _in_three_processes(prepared: Prepared, options: Options, place: BusPlace, c
                         stop: StopFlag) -> bool:
     """Start, watch and stop the planes; True where one of them failed, after saying which and why."""
     request = options.request
-    _begin(prepared, options, place)
-    with _looking(place) as bus, Children(
+    begin(prepared, options, place)
+    with looking(place) as bus, Children(
             request.config, request.out / "logs", SystemClock(), standbys=options.standbys, shards=options.shards,
             broker=bool(prepared.settings.broker.url)) as children:
         lines: Shown = PlainLines(bus, prepared.records_total, console) if options.plain else LiveLines(
@@ -129,23 +129,24 @@ def _in_three_processes(prepared: Prepared, options: Options, place: BusPlace, c
                 for name, code in children.exit_codes().items():
                     if code and name not in gone:
                         gone.add(name)
-                        console.print(f"the {name} {_how(code)}; another process of the plane goes on", markup=False)
+                        console.print(f"the {name} {how(code)}; another process of the plane goes on", markup=False)
                 pause.wait(LOOK_S)
         lost = children.lost()
         children.stop()
         # One that our own signal met before it could take signals did nothing wrong.
         failed = lost or {name: code for name, code in children.lost().items() if code != -signal.SIGTERM}
     for name, code in failed.items():
-        console.print(f"the {name} {_how(code)}; the end of its log:", style="bold red", markup=False)
-        console.print(_tail(children.log(name)), markup=False, soft_wrap=True)
+        console.print(f"the {name} {how(code)}; the end of its log:", style="bold red", markup=False)
+        console.print(tail(children.log(name)), markup=False, soft_wrap=True)
     return bool(failed) and not stop.is_set
 
 
-def _how(code: int) -> str:
+def how(code: int) -> str:
+    """Return how a process ended, by its exit code."""
     return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
 
-def _begin(prepared: Prepared, options: Options, place: BusPlace) -> None:
+def begin(prepared: Prepared, options: Options, place: BusPlace) -> None:
     """Make the run's folders ready: as they are for a resumed run, clean for a new one."""
     request = options.request
     if request.resume:
@@ -165,12 +166,13 @@ def _what(prepared: Prepared) -> str:
     return f"{prepared.settings.strategy.name} on {names}"
 
 
-def _tail(log: Path) -> str:
+def tail(log: Path) -> str:
+    """Return the last lines of a log."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
 
 
 @contextmanager
-def _looking(place: BusPlace) -> Iterator[Bus]:
+def looking(place: BusPlace) -> Iterator[Bus]:
     """Give the bus as one who only looks."""
     bus = place.open(None)
     try:

@@ -9,15 +9,20 @@ from rich.console import Console
 from algotrade.backtest.files import OutputError
 from algotrade_runners.host import CONFIG_ERRORS, EXIT_USAGE, EXIT_WORLD, WORLD_ERRORS
 
+_WORLD: tuple[type[Exception], ...] = (*WORLD_ERRORS, OutputError)
+
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Turn what the user or the world got wrong into a message and an exit code; a bug of ours keeps its traceback."""
+def told(*, config: tuple[type[Exception], ...] = (), world: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Turn what the user or the world got wrong into a message and an exit code; a bug of ours keeps its traceback.
+
+    ``config`` and ``world``: errors that only this command meets, beside those that all do
+    """
     try:
         yield
-    except CONFIG_ERRORS as error:
+    except CONFIG_ERRORS + config as error:
         _leave(error, EXIT_USAGE)
-    except (*WORLD_ERRORS, OutputError) as error:
+    except _WORLD + world as error:
         _leave(error, EXIT_WORLD)
 
 

@@ -11,7 +11,7 @@ import typer
 
 from algotrade.bus.topics import PLANES, SHARDS_MAX
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
-from algotrade_runners.cli import bus_commands, data_commands
+from algotrade_runners.cli import bus_commands, data_commands, ibkr_commands
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False,
@@ -19,6 +19,7 @@ app = typer.Typer(
     epilog="example: algotrade demo --out out/demo")
 app.add_typer(data_commands.app, name="data")
 app.add_typer(bus_commands.app, name="bus")
+app.add_typer(ibkr_commands.app, name="ibkr")
 
 Plane = Enum("Plane", {plane.upper().replace("-", "_"): plane for plane in PLANES}, type=str)  # type: ignore[misc]
 
@@ -89,7 +90,12 @@ def demo(
     shards: Annotated[int, typer.Option(
         min=1, max=SHARDS_MAX, help="Share the instruments out among so many data and strategy planes; on Kafka.")] = 1,
     broker: Annotated[str, typer.Option(
-        metavar="sim|process", help="Simulate the broker in the order plane, or in a process of its own.")] = "sim",
+        metavar="sim|process|ibkr", help="Simulate the broker in the order plane, or in a process of its own; or trade "
+        "through IB's API: against a simulated Gateway, or the one at IBKR_HOST (paper accounts only).")] = "sim",
+    seconds: Annotated[float | None, typer.Option(
+        min=1, help="With ibkr: end after so many seconds; by default 60, or at the end of --data.")] = None,
+    symbol: Annotated[list[str] | None, typer.Option(
+        help="With ibkr and IBKR_HOST: a US stock to trade, again for more; AAPL, IBM and MSFT by default.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the models that draw; 1 by default.")] = None,
     resume: Annotated[str | None, typer.Option(
         parser=_run_to_resume, metavar="DIR|kafka://HOST:PORT/RUN",
@@ -106,8 +112,11 @@ def demo(
 
     if processes not in {1, 3}:
         raise typer.BadParameter(f"{processes}; allowed: 1 or 3", param_hint="--processes")
-    if broker not in {"sim", "process"} or (broker == "process" and processes == 1):
-        raise typer.BadParameter(f"{broker!r}; allowed: sim, or with --processes 3 process", param_hint="--broker")
+    if broker not in {"sim", "process", "ibkr"} or (broker != "sim" and processes == 1):
+        raise typer.BadParameter(f"{broker!r}; allowed: sim, or with --processes 3 process or ibkr",
+                                 param_hint="--broker")
+    if broker != "ibkr" and (seconds is not None or symbol):
+        raise typer.BadParameter("belongs to --broker ibkr", param_hint="--seconds" if seconds else "--symbol")
     if processes == 1 and (bus is not None or resume is not None):
         raise typer.BadParameter("keeps its log in memory; --bus and --resume need --processes 3",
                                  param_hint="--processes 1")
@@ -127,6 +136,10 @@ def demo(
                         speed=speed, seed=seed, resume=resume is not None, broker_process=broker == "process"),
         processes=processes, plain=plain, standbys=standbys, shards=shards)
     with told():
+        if broker == "ibkr":
+            from algotrade_runners.cli.live_demo import live_demo
+
+            raise typer.Exit(live_demo(options, tuple(symbol or ()), seconds, console(plain=plain), stop))
         raise typer.Exit(run_demo(options, console(plain=plain), stop))
 
 
@@ -137,17 +150,16 @@ def run(
 ) -> None:
     """Run one plane until the data end, or until SIGTERM. Exit codes: docs/ARCHITECTURE.md."""
     from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, STRATEGY_PLANE
-    from algotrade.config import load
     from algotrade_runners.cli.errors import told
     from algotrade_runners.data_plane.main import run_data_plane
     from algotrade_runners.host import leave
     from algotrade_runners.order_plane.main import run_order_plane
-    from algotrade_runners.settings import Settings
+    from algotrade_runners.settings import load_settings
     from algotrade_runners.strategy_plane.main import run_strategy_plane
 
     runners = {DATA_PLANE: run_data_plane, STRATEGY_PLANE: run_strategy_plane, ORDER_PLANE: run_order_plane}
     with told():
-        settings = load(config, Settings, os.environ)
+        settings = load_settings(config, os.environ)
     leave(runners[plane.value](settings))
 
 
@@ -182,6 +194,11 @@ def gateway(
         "--delayed", help="The login may not see live data, only such of 15 minutes ago.")] = False,
     max_server_version: Annotated[int, typer.Option(
         min=157, max=178, help="The newest version of the protocol that is spoken.")] = 178,
+    control_port: Annotated[int | None, typer.Option(
+        min=0, max=65535, metavar="PORT", help="Take commands over HTTP here; 0: any free port. By default none.",
+    )] = None,
+    hold: Annotated[float, typer.Option(
+        min=0, max=3600, metavar="SECONDS", help="Market time stands still so long first, for clients to come.")] = 0.0,
 ) -> None:
     """Play recorded market data to IB's API clients as a Gateway would, until SIGTERM: docs/GATEWAY.md."""
     from algotrade_runners.cli.errors import told
@@ -191,7 +208,7 @@ def gateway(
     with told():
         code = run_gateway(GatewayOptions(
             port=port, account=account, speed=speed, data=tuple(data or ()), seed=generate, start_ns=start_at,
-            mic=calendar, delayed=delayed, version_max=max_server_version))
+            mic=calendar, delayed=delayed, version_max=max_server_version, control_port=control_port, hold_s=hold))
     leave(code)
 
 
@@ -202,14 +219,13 @@ def broker(
         help="File that gets a line of JSON for every command taken, before it has an effect.")] = None,
 ) -> None:
     """Run the simulated broker in a process of its own, until SIGTERM: one session per client id."""
-    from algotrade.config import load
     from algotrade_runners.broker.main import run_broker
     from algotrade_runners.cli.errors import told
     from algotrade_runners.host import leave
-    from algotrade_runners.settings import Settings
+    from algotrade_runners.settings import load_settings
 
     with told():
-        code = run_broker(load(config, Settings, os.environ), orders)
+        code = run_broker(load_settings(config, os.environ), orders)
     leave(code)
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from algotrade.bus import bus_at
-from algotrade.config import ConfigError, convert, load, override
+from algotrade.config import ConfigError, convert, override
 from algotrade.feeds import FileFacts, inspect, instruments_of, write_sample
 from algotrade.strategy import STRATEGIES, default_for, definition_of
-from algotrade_runners.settings import Settings, check_whole
+from algotrade_runners.settings import Settings, check_whole, load_settings
 
 LOOPBACK = "127.0.0.1"
 SAMPLE_STATEMENT = (
@@ -100,7 +100,7 @@ def _composed(request: Request, facts: Sequence[FileFacts]) -> Settings:
         "bus": {"url": bus_at(request.bus, os.environ).url},
         "feed": {"paths": [str(fact.path.resolve()) for fact in facts], "speed": request.speed or 0.0},
         "instruments": [{"symbol": i.symbol, "tick": str(i.tick)} for i in instruments_of(facts)],
-        "strategy": {"name": _strategy(request.strategy, facts)},
+        "strategy": {"name": chosen_strategy(request.strategy, facts)},
         "telemetry": {"data_plane_port": 0, "strategy_plane_port": 0, "order_plane_port": 0},
     }
     if request.broker_process:
@@ -114,7 +114,7 @@ def _as_before(request: Request, data_sha256: dict[str, str]) -> Settings:
 
     Where its files are and how fast it goes may change: neither changes a fill.
     """
-    settings = load(request.config, Settings, os.environ)
+    settings = load_settings(request.config, os.environ)
     began = msgspec.json.decode(request.manifest.read_bytes()) if request.manifest.exists() else {}
     if began.get("data_sha256", data_sha256) != data_sha256:
         given = "--data" if request.data else "no --data, and so the sample"
@@ -146,7 +146,8 @@ def _sample(out: Path) -> Path:
     return path
 
 
-def _strategy(name: str | None, facts: Sequence[FileFacts]) -> str:
+def chosen_strategy(name: str | None, facts: Sequence[FileFacts]) -> str:
+    """Return the strategy ``name``, or the default one for what the files hold; raises ``ConfigError``."""
     kinds = {fact.kind for fact in facts}
     try:
         definition = default_for(kinds) if name is None else definition_of(name)

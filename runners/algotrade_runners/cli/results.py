@@ -4,7 +4,7 @@ import hashlib
 import importlib.metadata
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from algotrade.backtest.outputs import write_fills, write_orders, write_position
 from algotrade.backtest.report import EventCounts, Heading, ReportUnavailable, view_of, write_report
 from algotrade.backtest.statistics import Statistics, statistics_of
 from algotrade.config import config_hash, convert
-from algotrade.domain import Instruments
+from algotrade.domain import MarketBatch
 from algotrade.strategy import definition_of
 from algotrade.telemetry.metrics import Histogram
 from algotrade_runners.cli.outcome import Outcome
@@ -79,12 +79,17 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     report_missing: str
 
 
-def write_results(prepared: Prepared, outcome: Outcome, out: Path) -> Results:
-    """Write all files into ``out`` and return what they say. Raises ``OutputError`` where a file cannot be written."""
+def write_results(prepared: Prepared, outcome: Outcome, out: Path, market: Iterable[MarketBatch]) -> Results:
+    """Write all files into ``out`` and return what they say. Raises ``OutputError`` where a file cannot be written.
+
+    ``market``  the records that strategies had, once more, for the prices that value the positions
+    """
     settings = prepared.settings
     instruments = settings.universe()
     fold = outcome.fold
-    sampler = _sampled(settings, instruments, outcome)
+    sampler = MarkSampler(instruments, outcome.data.published.first_time_ns, outcome.data.published.last_time_ns)
+    for batch in market:
+        sampler.feed(batch)
     curve = curve_of(fold.fills, sampler.marks(), instruments, settings.run.starting_cash)
     rejects = sum(fold.rejects.values())
     statistics = statistics_of(curve, fold.fills, instruments, orders=len(fold.orders), rejects=rejects)
@@ -140,16 +145,14 @@ def hash_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sampled(settings: Settings, instruments: Instruments, outcome: Outcome) -> MarkSampler:
-    """Read the data once more, through a fresh gate, for the prices that value the positions."""
-    sampler = MarkSampler(instruments, outcome.data.published.first_time_ns, outcome.data.published.last_time_ns)
+def passed_again(settings: Settings) -> Iterator[MarketBatch]:
+    """Read the files once more, through a fresh gate."""
     gate, feed = build_gate(settings), build_feed(settings)
     try:
         while (batch := feed.read()) is not None:
-            sampler.feed(gate.check(batch).passed)
+            yield gate.check(batch).passed
     finally:
         feed.close()
-    return sampler
 
 
 def _summary(prepared: Prepared, outcome: Outcome, curve: Curve, rejects: int, fills_sha256: str) -> Summary:
@@ -208,4 +211,4 @@ def _write_json(path: Path, value: Mapping[str, Any] | msgspec.Struct) -> None:
         file.write(msgspec.json.format(encoder.encode(value), indent=2).decode() + "\n")
 
 
-__all__ = ["OutputError", "Results", "Summary", "versions", "write_manifest", "write_results"]
+__all__ = ["OutputError", "Results", "Summary", "passed_again", "versions", "write_manifest", "write_results"]

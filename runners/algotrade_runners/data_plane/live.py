@@ -44,8 +44,6 @@ class LiveDataPlane:
         self._snapshots = snapshots
         self._clock = clock
         self.state = state
-        if state.gate:
-            gate.restore(state.gate)
         self._sequence = max(state.read.last_sequence, *writer.last_sequences.values(), writer.last_quarantined)
         self._unsent: tuple[MarketBatch, Verdict] | None = None
         self._waiting: MarketBatch | None = None

@@ -13,6 +13,7 @@ from algotrade.domain import SystemClock
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade.feeds import FeedError
 from algotrade.gateway import Gateway, TapeError
+from algotrade.gateway.control import Control
 from algotrade.gateway.server import LOOPBACK
 from algotrade.gateway.trading import AccountSettings, TradingSettings
 from algotrade.telemetry import configure_log, get_log
@@ -29,6 +30,8 @@ class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
     ``start_ns``  market time at which the replay begins, None: before the first record
     ``mic``       calendar by which the instruments trade, None: they never close
     ``delayed``   the login may not see live data
+    ``hold_s``    seconds for which market time stands still first, so that clients can come
+    ``control_port``  of the HTTP server that drives it, 0: any free one, None: none
     """
 
     port: int
@@ -40,6 +43,8 @@ class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
     mic: str | None = None
     delayed: bool = False
     version_max: int = 178
+    control_port: int | None = None
+    hold_s: float = 0.0
     host: str = LOOPBACK
 
 
@@ -69,18 +74,35 @@ async def _serve(options: GatewayOptions, recorded: Recorded) -> int:
     except OSError as error:
         get_log().error("stopped_by_the_world", error=f"--port {options.port}: {error}")
         return EXIT_WORLD
+    try:
+        control = _control(gateway, options)
+    except OSError as error:
+        get_log().error("stopped_by_the_world", error=f"--control-port {options.control_port}: {error}")
+        return EXIT_WORLD
     sys.stdout.write(f"algotrade gateway listens on {options.host}:{port}, account {options.account}, "
                      f"{len(recorded.instruments)} instruments, market time {_told(gateway.now_ns)}, "
-                     f"speed {options.speed:g}{_seed(options)}\n")
+                     f"speed {options.speed:g}{_seed(options)}"
+                     f"{'' if control is None else f', control port {control.port}'}\n")
     sys.stdout.flush()
-    await gateway.serve()
+    try:
+        await gateway.serve()
+    finally:
+        if control is not None:
+            control.close()
     return EXIT_OK
+
+
+def _control(gateway: Gateway, options: GatewayOptions) -> Control | None:
+    if options.control_port is None:
+        return None
+    return Control(gateway, asyncio.get_running_loop(), options.control_port, options.host)
 
 
 def _gateway(options: GatewayOptions, recorded: Recorded) -> Gateway:
     try:
         return Gateway(
             recorded.instruments, recorded.batches, start_ns=recorded.start_ns, speed=options.speed,
+            hold_s=options.hold_s,
             trading=TradingSettings(accounts={options.account: AccountSettings()}), sessions=recorded.sessions,
             data="delayed" if options.delayed else "live", version_max=options.version_max)
     except TapeError as error:

@@ -4,10 +4,11 @@ import os
 
 from algotrade.bus import Bus, open_bus
 from algotrade.bus.topics import ORDER_PLANE
-from algotrade.domain import SystemClock
+from algotrade.domain import Clock
 from algotrade.execution import BrokerError
 from algotrade_runners.host import Plane, host, leave, settings_from_command_line
-from algotrade_runners.order_plane.build import build_order_plane
+from algotrade_runners.live_ports import ibkr_broker
+from algotrade_runners.order_plane.build import build_live_order_plane, build_order_plane
 from algotrade_runners.settings import Settings
 
 
@@ -21,8 +22,10 @@ def main() -> None:
     leave(run_order_plane(settings_from_command_line(ORDER_PLANE)))
 
 
-def _build(settings: Settings, clock: SystemClock) -> tuple[Plane, Bus]:
-    bus = open_bus(settings.bus.url, ORDER_PLANE, os.environ)
+def _build(settings: Settings, clock: Clock) -> tuple[Plane, Bus]:
+    bus = open_bus(settings.bus.url, ORDER_PLANE, os.environ, is_live=settings.is_live)
+    if settings.is_live:
+        return build_live_order_plane(settings, bus, clock, ibkr_broker(settings, clock)), bus
     return build_order_plane(settings, bus, clock), bus
 
 

@@ -147,6 +147,8 @@ class OrderPlane:
             "algotrade_orders_refused_total": {(reason,): n for reason, n in self._manager.refused.copy().items()},
             "algotrade_fills_total": state.fills,
             "algotrade_fills_late_total": self._manager.late_fills,
+            "algotrade_fills_corrected_total": self._manager.corrections,
+            "algotrade_fills_over_total": self._manager.overfills,
             "algotrade_broker_events_unmatched_total": self._manager.unmatched,
             "algotrade_reports_total": state.reports,
             "algotrade_intent_latency_seconds": self._intent_latency,

@@ -4,11 +4,11 @@ import os
 
 from algotrade.bus import Bus, open_bus
 from algotrade.bus.topics import STRATEGY_PLANE
-from algotrade.domain import SystemClock
+from algotrade.domain import Clock
 from algotrade_runners.host import Plane, host, leave, settings_from_command_line
 from algotrade_runners.replay_time import INTENTS_TOPIC
 from algotrade_runners.settings import Settings
-from algotrade_runners.strategy_plane.build import build_strategy_plane
+from algotrade_runners.strategy_plane.build import build_live_strategy_plane, build_strategy_plane
 from algotrade_runners.strategy_plane.shards import StrategyShards
 
 
@@ -22,11 +22,12 @@ def main() -> None:
     leave(run_strategy_plane(settings_from_command_line(STRATEGY_PLANE)))
 
 
-def _build(settings: Settings, clock: SystemClock) -> tuple[Plane, Bus]:  # noqa: ARG001 -- a strategy has no clock
-    bus = open_bus(settings.bus.url, STRATEGY_PLANE, os.environ)
+def _build(settings: Settings, clock: Clock) -> tuple[Plane, Bus]:  # noqa: ARG001 -- a strategy has no clock
+    bus = open_bus(settings.bus.url, STRATEGY_PLANE, os.environ, is_live=settings.is_live)
+    build = build_live_strategy_plane if settings.is_live else build_strategy_plane
     if bus.partitions(INTENTS_TOPIC) == 1:
-        return build_strategy_plane(settings, bus), bus
-    return StrategyShards(bus, lambda shard: build_strategy_plane(settings, bus, shard=shard)), bus
+        return build(settings, bus), bus
+    return StrategyShards(bus, lambda shard: build(settings, bus, shard=shard)), bus
 
 
 if __name__ == "__main__":

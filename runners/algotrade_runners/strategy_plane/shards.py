@@ -6,9 +6,8 @@ from algotrade.bus import Bus, Superseded
 from algotrade.bus.topics import STRATEGY_PLANE
 from algotrade.telemetry import get_log
 from algotrade.telemetry.metrics import Labels, Samples
-from algotrade_runners.host import WAIT_S
+from algotrade_runners.host import WAIT_S, Plane
 from algotrade_runners.replay_time import INTENTS_TOPIC
-from algotrade_runners.strategy_plane.plane import StrategyPlane
 
 
 class StrategyShards:
@@ -22,10 +21,10 @@ class StrategyShards:
 
     name = STRATEGY_PLANE
 
-    def __init__(self, bus: Bus, build: Callable[[int], StrategyPlane]) -> None:
+    def __init__(self, bus: Bus, build: Callable[[int], Plane]) -> None:
         self._bus = bus
         self._build = build
-        self._planes: dict[int, StrategyPlane] = {}
+        self._planes: dict[int, Plane] = {}
         self.done = False
         self.wait_s = WAIT_S
 

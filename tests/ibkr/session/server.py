@@ -31,14 +31,14 @@ def notice(code: int, text: str = "", req_id: int = -1) -> a.ErrorMessage:
 class ScriptedServer:
     """Takes connections on a free port until ``close``.
 
-    ``before``    for a request's type: what is told before its end marker
+    ``before``    for a request's type: what is told, before the end marker where there is one; or a function of it
     ``withheld``  types of request that are not answered
     ``greeting``  replaces the greeting: bytes, or None for silence
     """
 
     def __init__(self, *, version: int = 176, accounts: str = "DU1234567", next_id: int = 1) -> None:
         self.version, self.accounts, self.next_id = version, accounts, next_id
-        self.before: dict[type[Request], list[Answer]] = {}
+        self.before: dict[type[Request], list[Answer] | Callable[[Request], list[Answer]]] = {}
         self.withheld: set[type[Message]] = set()
         self.greeting: bytes | str | None = "versions"
         self.refuse_code: int | None = None
@@ -47,7 +47,6 @@ class ScriptedServer:
         self.chunk: Callable[[bytes], Iterable[bytes]] = lambda data: [data]
         self.first: list[Answer] = []
         self.requests: list[Request] = []
-        self.arrived_ns: list[int] = []
         self.client_versions = ""
         self.connections = 0
         self._changed = threading.Condition()
@@ -78,8 +77,10 @@ class ScriptedServer:
 
     def reset(self) -> None:
         """End the newest connection by RST."""
-        self._links[-1].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._shut(self._links[-1])
+        link = self._links[-1]
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        link.shutdown(socket.SHUT_RD)  # wakes the thread that reads: while it waits, closing sends nothing
+        link.close()
 
     def hang_up(self) -> None:
         """End the newest connection by FIN."""
@@ -98,10 +99,8 @@ class ScriptedServer:
 
     @staticmethod
     def _shut(link: socket.socket) -> None:
-        linger = link.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER) if link.fileno() >= 0 else 0
-        if not linger:
-            with contextlib.suppress(OSError):
-                link.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            link.shutdown(socket.SHUT_RDWR)
         link.close()
 
     def _accept(self) -> None:
@@ -157,7 +156,6 @@ class ScriptedServer:
     def _heard(self, link: socket.socket, request: Request) -> None:
         with self._changed:
             self.requests.append(request)
-            self.arrived_ns.append(SystemClock().monotonic_ns())
             self._changed.notify_all()
         codec = self._codecs[link]
         if isinstance(request, r.StartApi) and self.refuse_code is not None:
@@ -175,9 +173,9 @@ class ScriptedServer:
             return [one for one in told if type(one) not in self.withheld]
         if isinstance(request, r.RequestCurrentTime):
             return [a.CurrentTime(time_s=SystemClock().time_ns() // 10**9 + self.time_offset_s)]
-        if type(request) in END:
-            return [*self.before.get(type(request), ()), END[type(request)](request)]
-        return self.before.get(type(request), [])
+        before = self.before.get(type(request), [])
+        told = before(request) if callable(before) else before
+        return [*told, END[type(request)](request)] if type(request) in END else told
 
     def _send(self, link: socket.socket, data: bytes) -> None:
         for piece in self.chunk(data) if data else ():

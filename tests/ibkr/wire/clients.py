@@ -5,6 +5,9 @@ Their attributes are ours in camel case, with the few exceptions of ``NAMES``.
 
 import importlib
 import re
+import sys
+from collections.abc import Callable
+from datetime import UTC
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -19,13 +22,12 @@ import ibapi.softdollartier
 import ibapi.tag_value
 import msgspec
 
-from algotrade.ibkr.wire.kinds import FLOAT, INT_0, MAYBE_FLOAT, MAYBE_INT, Kind
+from algotrade.ibkr.wire.kinds import MAYBE_INT, Kind
 from algotrade.ibkr.wire.layout import members
-from algotrade.ibkr.wire.records import ComboLeg, Condition, Contract, LegPrice, Order, TagValue
+from algotrade.ibkr.wire.records import Condition, Contract, Order, TagValue
 
 UNSET_INT, UNSET_DOUBLE = 2**31 - 1, 1.7976931348623157e308
-GATES = (157, 158, 159, 160, 162, 163, 164, 166, 169, 170, 176, 177, 178)
-VERSIONS = {"ib_insync": tuple(v for v in GATES if v <= 176), "ib_async": GATES, "ibapi": (157,)}
+VERSIONS = {"ib_insync": range(157, 177), "ib_async": range(157, 179), "ibapi": (157,)}
 PAIRS = [(library, version) for library, versions in VERSIONS.items() for version in versions]
 
 NAMES = {
@@ -136,6 +138,36 @@ class Library:
         return client, sent
 
 
+    def heard(self, version: int, payload: bytes) -> list[tuple[str, tuple[Any, ...]]]:
+        """Return the callbacks that a payload from a server of ``version`` causes, with their arguments."""
+        wrapper = Recorder()
+        if self.name == "ibapi":
+            ibapi.decoder.Decoder(wrapper, version).interpret(payload.split(b"\0")[:-1])
+        else:
+            decoder = importlib.import_module(f"{self.name}.decoder").Decoder(wrapper, version)
+            decoder.logger = SimpleNamespace(exception=_raise)
+            decoder.interpret(payload.decode().split("\0")[:-1])
+        return wrapper.calls
+
+
+class Recorder:
+    """Takes every callback and keeps it."""
+
+    defaultTimezone = UTC  # noqa: N815 -- ib_async asks for it
+    ib = SimpleNamespace(TimezoneTWS="UTC")
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, tuple[Any, ...]]] = []
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *args: self.calls.append((name, args))
+
+
+def _raise(text: str) -> None:
+    """Raise what a client would only have logged."""
+    raise AssertionError(text) from sys.exception()
+
+
 def _fail(*args: Any) -> None:
     raise AssertionError(args)
 
@@ -144,28 +176,27 @@ def _float(value: Decimal | None) -> float:
     return float(value or 0)
 
 
-def differences(ours: msgspec.Struct, theirs: Any) -> list[str]:
-    """Return where the plain fields of ``ours`` are not what ``theirs`` holds; what is not set may be their 0."""
-    found = []
-    for member in members(type(ours)).values():
-        name = camel(member.name)
-        if member.kind is None or not hasattr(theirs, name):
-            continue
-        mine, other = getattr(ours, member.name), getattr(theirs, name)
-        unset = (None, "", 0, UNSET_INT, UNSET_DOUBLE)
-        equal = other in unset if mine is None else same(mine, other)
-        if not equal:
-            found.append(f"{name}: {mine!r} became {other!r}")
-    return found
+UNSET = (None, "", 0, UNSET_INT, UNSET_DOUBLE)
+"""What clients hold where nothing was told."""
 
 
-def same(mine: Any, other: Any) -> bool:
-    if isinstance(mine, Decimal | float):
-        return float(mine) == float(other)
-    return bool(mine == other) and isinstance(other, bool) == isinstance(mine, bool)
+def differences(ours: Any, theirs: Any, name: str = "") -> list[str]:
+    """Return where ``theirs`` is not what ``ours`` says.
 
-
-__all__ = [
-    "FLOAT", "GATES", "INT_0", "MAYBE_FLOAT", "PAIRS", "VERSIONS", "ComboLeg", "LegPrice", "Library", "camel",
-    "differences", "same",
-]
+    A record of ours is compared by its plain fields that the client has too, a dict by the attributes that it names, a
+    tuple element by element. None is whatever a client holds for it.
+    """
+    if isinstance(ours, msgspec.Struct):
+        pairs = {camel(m.name): getattr(ours, m.name) for m in members(type(ours)).values() if m.kind}
+        return differences({key: value for key, value in pairs.items() if hasattr(theirs, key)}, theirs, name)
+    if isinstance(ours, dict):
+        return [d for key, value in ours.items() for d in differences(value, getattr(theirs, key), f"{name}.{key}")]
+    if isinstance(ours, tuple):
+        ranked = sorted(theirs) if isinstance(theirs, set) else theirs or ()
+        if len(ours) != len(ranked):
+            return [f"{name}: {len(ours)} became {len(ranked)}"]
+        return [d for i, (a, b) in enumerate(zip(ours, ranked, strict=True)) for d in differences(a, b, f"{name}[{i}]")]
+    equal = theirs in UNSET if ours is None else (
+        float(ours) == float(theirs) if isinstance(ours, Decimal | float)
+        else ours == theirs and isinstance(ours, bool) == isinstance(theirs, bool))
+    return [] if equal else [f"{name}: {ours!r} became {theirs!r}"]

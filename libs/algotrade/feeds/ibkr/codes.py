@@ -30,7 +30,7 @@ _EFFECTS = {
     10167: Effect.DELAYED,
     10225: Effect.ENDED, 10182: Effect.ENDED,
     # History told something; no id of ours (any more); a part of the ticks is not subscribed to, the others come.
-    165: Effect.NOTED, 300: Effect.NOTED, 310: Effect.NOTED, 366: Effect.NOTED, 10090: Effect.NOTED, 10091: Effect.NOTED,
+    **dict.fromkeys((165, 300, 310, 366, 10090, 10091), Effect.NOTED),
 }
 
 # The one code that means several things, told apart by its text alone (observed).

@@ -1,7 +1,5 @@
 """What the universe needs of the account's allowances, and the refusal of one that does not fit."""
 
-from collections.abc import Mapping
-
 import msgspec
 
 from algotrade.domain.instrument import InstrumentError, Instruments
@@ -38,7 +36,7 @@ def check_budget(settings: IbkrFeedSettings, instruments: Instruments) -> Need:
             instruments.by_symbol(symbol)
         except InstrumentError as error:
             raise FeedError(f"tick_by_tick: {error}") from error
-    allowances: Mapping[str, tuple[int, int, str]] = {
+    allowances = {
         "lines_max": (need.lines, settings.lines_max, "market data lines"),
         "tick_by_tick_max": (need.tick_by_tick, settings.tick_by_tick_max, "tick-by-tick subscriptions, two a symbol"),
         "history_open_max": (need.history_open, settings.history_open_max, "requests for bars that stay open"),

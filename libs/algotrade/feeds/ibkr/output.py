@@ -1,4 +1,4 @@
-"""Where translated records collect until the data plane takes them: in the order in which they came, with honest times."""
+"""Where translated records collect until they are taken: in the order in which they came, with honest times."""
 
 import math
 from collections import Counter
@@ -13,6 +13,11 @@ AHEAD_NS_MAX = NANOSECONDS_PER_SECOND
 would hold all that follows at its own time."""
 
 SIZE_UNKNOWN = math.nan
+
+
+def is_same(one: float, other: float) -> bool:
+    """Tell whether two values are equal, or both unknown."""
+    return one == other or (math.isnan(one) and math.isnan(other))
 
 
 class Output:

@@ -10,7 +10,7 @@ from enum import Enum
 
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade.domain.market import Flag
-from algotrade.feeds.ibkr.output import Output
+from algotrade.feeds.ibkr.output import Output, is_same
 from algotrade.ibkr.wire.answers import TickByTick, TickPrice, TickSize, TickString
 
 NAN = math.nan
@@ -32,8 +32,9 @@ def _number(value: float | None) -> float:
     return NAN if value is None else value
 
 
-def _same(one: float, other: float) -> bool:
-    return one == other or (one != one and other != other)  # noqa: PLR0124 -- NaN is what differs from itself
+def _is_absent(price: float | None, size: float | None) -> bool:
+    """Tell whether IB says that there is no price: -1, and no size at it. With a size, -1 is a price like any other."""
+    return price is None or (price == -1.0 and not size)
 
 
 class TopOfBook:
@@ -52,21 +53,21 @@ class TopOfBook:
 
     def price(self, side: int, price: float | None, size: float | None, receive_ns: int, flags: int) -> None:
         """Take the price of ``side`` (0: bid, 1: ask), with its size where that came along."""
-        absent = price is None or (price == -1.0 and not size)
+        absent = _is_absent(price, size)
         before = self._price[side], self._size[side]
         self._price[side] = NAN if absent else _number(price)
         if absent:
             self._size[side] = NAN
         elif size is not None:
             self._size[side] = size
-        changed = not (_same(self._price[side], before[0]) and _same(self._size[side], before[1]))
+        changed = not (is_same(self._price[side], before[0]) and is_same(self._size[side], before[1]))
         if changed or not self._told[side]:
             self._told[side] = True
             self._emit(receive_ns, flags)
 
     def size(self, side: int, size: float | None, receive_ns: int, flags: int) -> None:
         """Take the size of ``side``."""
-        if self._told[side] and not _same(self._size[side], _number(size)):
+        if self._told[side] and not is_same(self._size[side], _number(size)):
             self._size[side] = _number(size)
             self._emit(receive_ns, flags)
 
@@ -88,7 +89,8 @@ class Tape:
 
     IB tells a trade in both ways where it tells RT volume at all, so which it is shows at the first trades: a trade by
     its last price waits until RT volume tells it again, or the next trade has come without that. What a subscription
-    tells first is where the market stands, and no trade.
+    tells first is where the market stands, and no trade. By the last price not every trade is known: of several between
+    two messages IB tells the last (91 % of the volume in 80 recorded minutes of 700.HK).
     """
 
     def __init__(self, instrument: int, out: Output) -> None:
@@ -106,19 +108,21 @@ class Tape:
         self._waiting: tuple[int, int, float, float] | None = None
 
     def price(self, price: float | None, size: float | None, receive_ns: int, flags: int) -> None:
-        """Take the last price (4). Its size may follow once more by itself."""
+        """Take the last price (4), with its size, which may follow once more; or without, and it follows for sure."""
+        if _is_absent(price, size):
+            return
         first, self._has_price = not self._has_price, True
         self._price = _number(price)
+        self._echo = size is not None
         if size is not None:
             self._size = size
-        self._echo = True
-        if not first:
-            self._traded(receive_ns, flags, self._size)
+            if not first:
+                self._traded(receive_ns, flags, size)
 
     def size(self, size: float | None, receive_ns: int, flags: int) -> None:
         """Take the last size (5): a trade at the last price, unless it repeats the size that came with the price."""
-        echo, self._echo = self._echo and _same(self._size, _number(size)), False
-        first = not self._has_price or _same(self._size, NAN)
+        echo, self._echo = self._echo and is_same(self._size, _number(size)), False
+        first = not self._has_price or is_same(self._size, NAN)
         self._size = _number(size)
         if not echo and not first:
             self._traded(receive_ns, flags, self._size)
@@ -145,13 +149,12 @@ class Tape:
         except ValueError:
             return False
         waiting, self._waiting = self._waiting, None
-        if self._source is Source.LAST and waiting is None and _same(price, self._price) and self._told:
+        if self._source is Source.LAST and waiting is None and is_same(price, self._price) and self._told:
             # RT volume begins with the trade that was told by its last price.
             self._source = Source.RT_VOLUME
             return True
         self._source = Source.RT_VOLUME
-        if size != 0:
-            self._out.trade(self._instrument, receive_ns, receive_ns, flags, price, size)
+        self._emit(receive_ns, flags, price, size)
         return True
 
     def _traded(self, receive_ns: int, flags: int, size: float) -> None:
@@ -165,8 +168,14 @@ class Tape:
             self._source = Source.LAST
             at_ns, with_flags, price, before = self._waiting
             self._waiting = None
-            self._out.trade(self._instrument, at_ns, at_ns, with_flags, price, before)
-        self._out.trade(self._instrument, receive_ns, receive_ns, flags, self._price, size)
+            self._emit(at_ns, with_flags, price, before)
+        self._emit(receive_ns, flags, self._price, size)
+
+    def _emit(self, receive_ns: int, flags: int, price: float, size: float) -> None:
+        if size == 0:  # an indication, not a print (observed where a day begins)
+            self._out.counts["trades_without_size"] += 1
+            return
+        self._out.trade(self._instrument, receive_ns, receive_ns, flags, price, size)
 
 
 class LevelOne:

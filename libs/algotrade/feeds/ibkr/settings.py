@@ -35,7 +35,8 @@ class BarSize(NamedTuple):
 
 BAR_SIZES: dict[str, BarSize] = {size.name: size for size in (
     BarSize("5 secs", 5, 3_600), BarSize("10 secs", 10, 4 * 3_600), BarSize("15 secs", 15, 4 * 3_600),
-    BarSize("30 secs", 30, 8 * 3_600), BarSize("1 min", _MINUTE_S, _DAY_S), BarSize("2 mins", 2 * _MINUTE_S, 2 * _DAY_S),
+    BarSize("30 secs", 30, 8 * 3_600),
+    BarSize("1 min", _MINUTE_S, _DAY_S), BarSize("2 mins", 2 * _MINUTE_S, 2 * _DAY_S),
     BarSize("3 mins", 3 * _MINUTE_S, 7 * _DAY_S), BarSize("5 mins", 5 * _MINUTE_S, 7 * _DAY_S),
     BarSize("10 mins", 10 * _MINUTE_S, 7 * _DAY_S), BarSize("15 mins", 15 * _MINUTE_S, 7 * _DAY_S),
     BarSize("20 mins", 20 * _MINUTE_S, 7 * _DAY_S), BarSize("30 mins", 30 * _MINUTE_S, 28 * _DAY_S),
@@ -54,14 +55,14 @@ class IbkrFeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     ``what_to_show``        what bars are made of: TRADES, MIDPOINT (currencies have no trades), BID or ASK
     ``use_rth``             bars of regular hours alone
     ``backfill_s``          bars of so many seconds before the first start; after a gap, bars from the last one known on
-    ``bar_grace_s``         how long after its end a bar that none follows is taken for complete
+    ``bar_grace_s``         how long after its end a bar that none follows is complete; IB adds to it every five seconds
     ``tick_by_tick``        symbols of which every tick is asked for, with the exchange's time; two subscriptions each
     ``tick_by_tick_max``    such subscriptions that the account allows (IB: 3 with 100 lines; documented)
     ``lines_max``           market data lines that the account allows; open windows of TWS use the same ones
     ``history_open_max``    requests for bars that may be open at once (IB: 50; documented)
     ``delayed``             take delayed data where there is no subscription: flagged, and nothing is priced by them
     ``stale_s_max``         silence of an instrument within its liquid hours, after which it is asked for again
-    ``verify_s_max``        how soon a tick has to prove that subscriptions outlived a lost link (1102), or a farm's fall
+    ``verify_s_max``        how soon a tick has to prove that subscriptions outlived a lost link (1102) or farm
     """
 
     quotes: bool = True
@@ -69,7 +70,7 @@ class IbkrFeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     what_to_show: str = "TRADES"
     use_rth: bool = True
     backfill_s: float = 3_600.0
-    bar_grace_s: float = 2.0
+    bar_grace_s: float = 7.0
     tick_by_tick: tuple[str, ...] = ()
     tick_by_tick_max: int = 3
     lines_max: int = 100

@@ -11,12 +11,19 @@ from algotrade.feeds.ibkr.settings import BarSize
 from algotrade.feeds.port import FeedError
 from algotrade.ibkr.hours import HoursError, moment_ns, zone_of
 
-_DAY = re.compile(r"\d{8}")
-_EPOCH = re.compile(r"\d{9,11}")
-_LOCAL = re.compile(r"(\d{8})[ ]{1,2}(\d{2}:\d{2}:\d{2}) (\S.*)")
-_DASHED = re.compile(r"(\d{8})-(\d{2}:\d{2}:\d{2})")
+_DAY = re.compile(r"[0-9]{8}")
+_EPOCH = re.compile(r"[0-9]{9,11}")
+_LOCAL = re.compile(r"(\d{8})[ ]{1,2}(\d{2}:\d{2}:\d{2}) (\S.*)", re.ASCII)
+_DASHED = re.compile(r"(\d{8})-(\d{2}:\d{2}:\d{2})", re.ASCII)
 
 ALLOWED = "seconds since 1970 UTC, yyyymmdd for days, yyyymmdd hh:mm:ss ZONE, or yyyymmdd-hh:mm:ss (UTC)"
+
+
+class Moment(NamedTuple):
+    """Now: by the market's clock (ns since 1970 UTC), and by the host's (monotonic ns)."""
+
+    time_ns: int
+    monotonic_ns: int
 
 
 class Edges(NamedTuple):
@@ -78,8 +85,9 @@ def _refused(text: str) -> FeedError:
 
 
 def duration_text(seconds: float, size: BarSize) -> tuple[str, int]:
-    """Return how IB is asked for bars of the last ``seconds``, and the seconds that this is: at least two bars and a
-    minute, at most what one request may ask for.
+    """Return how IB is asked for bars of the last ``seconds``, and how many seconds that is.
+
+    At least two bars and a minute, at most what one request may ask for.
     """
     wanted = min(max(int(seconds) + 1, 2 * size.duration_s, 60), size.history_s_max)
     if wanted <= 86_400 and not size.is_day:

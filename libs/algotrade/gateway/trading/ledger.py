@@ -123,11 +123,14 @@ class Ledger:
             _add(account, listing.contract.symbol, sign * executed.side * executed.quantity)
 
     def _refolded(self, account: Account, like: Executed) -> Holding:
+        """Fold today's executions again, and note anew what each of them realised."""
         listing = self._listings.by_instrument(like.instrument)
         holding = account.openings.get(like.instrument, Opening()).holding
         for e in newest(self._state.executions).values():
             if (e.account, e.instrument) == (like.account, like.instrument):
+                before = holding
                 holding = after(holding, e.side * e.quantity, _value(e, listing), e.commission)
+                e.realized = holding.realized - before.realized if before.quantity * e.side < 0 else None
         return holding
 
 

@@ -3,13 +3,18 @@
 from algotrade.ibkr.session.errors import NotAnApiPort, VersionRefused
 from algotrade.ibkr.wire import VERSION_MAX, VERSION_MIN, Answer, Codec, Splitter, WireError
 from algotrade.ibkr.wire import answers as a
+from algotrade.ibkr.wire import requests as r
+from algotrade.ibkr.wire.compiling import compiled
 
-_ORDER_ANSWERS = frozenset(b"%d" % answer.ID for answer in (
+_ORDER_ANSWERS = (
     a.OrderStatus, a.OpenOrder, a.OpenOrderEnd, a.OrderBound, a.CompletedOrder, a.CompletedOrdersEnd, a.ExecutionData,
     a.ExecutionDataEnd, a.CommissionReport, a.PositionData, a.PositionEnd, a.ErrorMessage, a.NextValidId,
     a.ManagedAccounts,
-))
+)
 """Answers that orders and positions are known by; one of these that cannot be read is a hole in what we know."""
+_ORDER_IDS = frozenset(b"%d" % answer.ID for answer in _ORDER_ANSWERS)
+_ORDER_REQUESTS = (r.PlaceOrder, r.CancelOrder, r.RequestGlobalCancel)
+"""Compiled with the greeting, as the answers above: the first order shall not wait for it."""
 
 
 class Unreadable:
@@ -18,7 +23,7 @@ class Unreadable:
     def __init__(self, payload: bytes, because: str) -> None:
         self.payload = payload
         self.because = because
-        self.is_order = payload.partition(b"\0")[0] in _ORDER_ANSWERS
+        self.is_order = payload.partition(b"\0")[0] in _ORDER_IDS
 
 
 class Inbound:
@@ -62,6 +67,8 @@ class Inbound:
         if not VERSION_MIN <= number <= VERSION_MAX:
             raise VersionRefused(
                 f"the server speaks version {number}; allowed: {VERSION_MIN} to {VERSION_MAX}. Update it")
+        for message in (*_ORDER_ANSWERS, *_ORDER_REQUESTS):
+            compiled(message, number)
         self.codec = Codec(number)
         self.connection_time = rest[:-1].decode("ascii", "replace")
 

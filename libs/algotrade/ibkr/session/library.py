@@ -16,6 +16,7 @@ from algotrade.ibkr.session.errors import LibraryMissing, NothingListens
 GREETING_MESSAGES = 2
 """What the library writes by itself: its versions, and the start message."""
 LIBRARY_S_MORE = 5.0
+CANCEL_S = 0.05
 _QUIET = ("ib_insync", "ib_async", "eventkit")
 
 
@@ -80,6 +81,12 @@ class LibraryLink:
         """Done when the connection has ended, with the system's reason, or ""."""
 
     @property
+    def may_write(self) -> bool:
+        """Tell whether what is written now can still leave, and nothing waits before it."""
+        link = self._connection.transport
+        return link is not None and not link.is_closing() and link.get_write_buffer_size() == 0
+
+    @property
     def has_socket(self) -> bool:
         """Tell whether the connection was taken and has not ended."""
         return self._connection.transport is not None
@@ -100,8 +107,7 @@ class LibraryLink:
                 return Opening.SILENT
             raise NothingListens(f"{host}:{port} does not answer within {timeout_s:g} s")
         finally:
-            connecting.cancel()
-            await asyncio.gather(connecting, return_exceptions=True)
+            await _ended(connecting)
 
     def start_reading(self) -> None:
         """Take the library's own reading out, once everything that it waits for has come."""
@@ -116,12 +122,6 @@ class LibraryLink:
         if self._connection.transport is not None:
             self._on_sent(data)
             self._send(data)
-
-    @property
-    def unwritten_bytes(self) -> int:
-        """Return how much the system has not taken yet: the other side reads too slowly, or is gone."""
-        link = self._connection.transport
-        return 0 if link is None else int(link.get_write_buffer_size())
 
     def pause(self, *, paused: bool) -> None:
         """Stop or go on taking bytes from the socket; the other side feels it."""
@@ -153,6 +153,15 @@ def _raise_translated(connecting: "asyncio.Future[None]", host: str, port: int) 
         raise NothingListens(f"{host}:{port} takes no connection: {error.strerror or error}") from error
     if error is not None:
         raise error
+
+
+async def _ended(task: "asyncio.Future[None]") -> None:
+    """Cancel ``task`` until it has ended: `wait_for` forgets a cancellation that meets its result (Python 3.11)."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=CANCEL_S)
+    if not task.cancelled():
+        task.exception()  # looked at, so that nobody complains that it was not
 
 
 def _not_read(_fields: list[str]) -> None:

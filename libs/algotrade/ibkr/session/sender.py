@@ -8,6 +8,7 @@ state, subscriptions, history. No I/O and no clock is in this file: the caller s
 from collections import deque
 from collections.abc import Callable
 from enum import IntEnum
+from itertools import islice
 
 import msgspec
 
@@ -19,6 +20,8 @@ from algotrade.ibkr.wire import requests as r
 
 MESSAGES_PER_S_MAX = 45
 KEPT_FOR_CANCELS = 5
+LOOKED_AT_MAX = 100
+"""Of the requests for history that wait, so many are looked at for one whose turn it is."""
 
 
 class Lane(IntEnum):
@@ -136,7 +139,8 @@ class PacedSender:
             if self._queues[lane]:
                 free = self._window.free_ns(now_ns, limit=_limit(lane))
                 if lane is Lane.HISTORY:
-                    free = max(free, min(self._pacing.ready_ns(q.request, now_ns) for q in self._queues[lane]))
+                    looked_at = islice(self._queues[lane], LOOKED_AT_MAX)
+                    free = max(free, min(self._pacing.ready_ns(q.request, now_ns) for q in looked_at))
                 waits.append(free - now_ns)
         return min(waits, default=None)
 
@@ -161,7 +165,8 @@ class PacedSender:
         if lane is not Lane.HISTORY:
             return 0
         # One that has to wait for its turn does not hold up those behind it.
-        return next((i for i, q in enumerate(queue) if self._pacing.ready_ns(q.request, now_ns) <= now_ns), None)
+        looked_at = enumerate(islice(queue, LOOKED_AT_MAX))
+        return next((i for i, q in looked_at if self._pacing.ready_ns(q.request, now_ns) <= now_ns), None)
 
     def _take_back(self, lane: Lane, which: Callable[[Queued], bool], because: str) -> list[HandedBack]:
         queue = self._queues[lane]

@@ -12,14 +12,14 @@ PROBES_KEPT = 8
 class ClockSkew:
     """The broker's clock less ours.
 
-    The broker answers whole seconds, so one answer says only that its clock is somewhere within that second, at the
-    middle of the round trip. Several answers narrow that: what they all allow is kept. Where they contradict each
-    other a clock was set meanwhile, and the newest is right.
+    The broker answers whole seconds, and somewhere between question and answer: one answer says only that at some
+    moment between the two its clock was somewhere within that second. Several answers narrow that: what they all allow
+    is kept. Where they contradict each other a clock was set meanwhile, and the newest is right.
     """
 
     def __init__(self) -> None:
         self._bounds: deque[tuple[int, int]] = deque(maxlen=PROBES_KEPT)
-        self._asked: tuple[int, int] | None = None
+        self._asked_time_ns: int | None = None
         self.probed_ns: int | None = None
         """Monotonic time of the last answer, None before the first."""
         self.asked_ns: int | None = None
@@ -28,22 +28,20 @@ class ClockSkew:
     def asked(self, time_ns: int, monotonic_ns: int) -> None:
         """Note that the broker was asked.
 
-        A question that was never answered is replaced. Should its answer still come, it tells the time of then all the
-        same: what is wrong is only the half of a round trip that has not ended yet.
+        A question that was never answered is replaced. Should its answer still come, it is taken for this one's: wrong
+        by no more than the time between the two.
         """
-        self._asked = time_ns, monotonic_ns
+        self._asked_time_ns = time_ns
         self.asked_ns = monotonic_ns
 
-    def told(self, time_s: int, monotonic_ns: int) -> None:
-        """Take the answer; one that nobody asked for is passed over."""
-        if self._asked is None:
+    def told(self, time_s: int, time_ns: int, monotonic_ns: int) -> None:
+        """Take the answer, which came when our clocks showed these times; one that nobody asked for is passed over."""
+        if self._asked_time_ns is None:
             return
-        asked_time_ns, asked_ns = self._asked
-        self._asked = None
+        asked_time_ns, self._asked_time_ns = self._asked_time_ns, None
         self.probed_ns = monotonic_ns
-        middle_ns = asked_time_ns + (monotonic_ns - asked_ns) // 2
-        low = time_s * NANOSECONDS_PER_SECOND - middle_ns
-        self._bounds.append((low, low + NANOSECONDS_PER_SECOND))
+        low = time_s * NANOSECONDS_PER_SECOND
+        self._bounds.append((low - time_ns, low + NANOSECONDS_PER_SECOND - asked_time_ns))
         low, high = self._range()
         if low > high:
             newest = self._bounds[-1]
@@ -53,7 +51,7 @@ class ClockSkew:
     def reset(self) -> None:
         """Forget everything, on a new connection."""
         self._bounds.clear()
-        self._asked = None
+        self._asked_time_ns = None
         self.probed_ns = self.asked_ns = None
 
     @property

@@ -4,13 +4,13 @@ A generic walk over the layout for each tick would cost several times what the f
 written as source and compiled once, as dataclasses are. Field values only ever reach them as arguments.
 """
 
+import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from algotrade.ibkr.wire.errors import WireError
-from algotrade.ibkr.wire.kinds import FLOAT, INT, INT_0, MAYBE_FLOAT
 from algotrade.ibkr.wire.layout import (
     Constant,
     Field,
@@ -24,21 +24,20 @@ from algotrade.ibkr.wire.layout import (
     members,
 )
 from algotrade.ibkr.wire.message import Message, Request
-from algotrade.ibkr.wire.numbers import INT_MAX, decode_int
+from algotrade.ibkr.wire.numbers import decode_int
 
-Decode = Callable[[bytes, list[bytes]], Message]
+M = TypeVar("M", bound=Message)
+
+Decode = Callable[[list[bytes]], M]
 Encode = Callable[[Any], str]
 
-PLAIN = b"0123456789.-\0"
-"""The bytes of a message of plain numbers; one with any other byte, or longer than the next, goes the strict way."""
-PLAIN_BYTES_MAX = 200
 
+@functools.cache
+def compiled(message: type[M], version: int) -> tuple[Decode[M], Encode]:
+    """Return decode and encode of ``message`` at server ``version``; compiled once in a process.
 
-def compiled(message: type[Message], version: int) -> tuple[Decode, Encode]:
-    """Return decode and encode of ``message`` at server ``version``.
-
-    decode(payload, fields) takes a payload and the same split at its NULs; encode(message) gives the payload's text.
-    Both raise ``WireError``.
+    decode(fields) takes a payload, split at its NULs; encode(message) gives the payload's text. Both raise
+    ``WireError``.
     """
     compiler = _Compiler(message, version)
     return compiler.decode(), compiler.encode()
@@ -54,16 +53,16 @@ class _Compiler:
         self._lines: list[str] = []
         self._depth = 0
         self._globals: dict[str, Any] = {
-            "M": message, "PLAIN": PLAIN, "VERSION": b"%d" % (message.VERSION or 0), "decode_own_version": decode_int,
-            "decode_count": _decode_count, "wrong_count": _wrong_count, "NOTHING": None,
+            "M": message, "decode_own_version": decode_int, "decode_count": _decode_count,
+            "wrong_count": _wrong_count, "NOTHING": None,
         }
 
     # Decoding.
 
-    def decode(self) -> Decode:
-        """Return the decoder; numbers alone have a fast way, which hands whatever it doubts to the strict one."""
+    def decode(self) -> Decode[Any]:
+        """Return the decoder."""
         title = self._message.__name__
-        self._start("def strict(fields):")
+        self._start("def decode(fields):")
         self._emit("rest = iter(fields)")
         self._emit("take = rest.__next__")
         self._emit("take()")
@@ -82,40 +81,8 @@ class _Compiler:
         self._emit("if fields[-1]:" if Rest() in self._layout else "if end or next(rest, NOTHING) is not NOTHING:")
         self._emit(f"    raise wrong_count({title!r}, fields)")
         self._emit(f"return {self._built('M', self._message, self._layout, '')}")
-        self._lines.extend(self._plain() or ["def decode(payload, fields):", "    return strict(fields)"])
-        decode: Decode = self._compile("decode")
+        decode: Decode[Any] = self._compile("decode")
         return decode
-
-    def _plain(self) -> list[str] | None:
-        """Return the fast way's source, where the message is flat and of plain numbers alone."""
-        own = members(self._message)
-        if not self._layout or not all(
-            isinstance(item, Field) and item.path in own and own[item.path].kind in (INT, INT_0, FLOAT, MAYBE_FLOAT)
-            for item in self._layout
-        ):
-            return None
-        kinds = {item.path: own[item.path].kind for item in self._layout if isinstance(item, Field)}
-        ints = [_variable(n) for n, kind in kinds.items() if kind in (INT, INT_0)]
-        floats = [_variable(n) for n, kind in kinds.items() if kind is FLOAT]
-        maybes = [_variable(n) for n, kind in kinds.items() if kind is MAYBE_FLOAT]
-        version = ["version"] if self._message.VERSION is not None else []
-        # Digits alone give no infinity: that takes more of them than a plain payload has.
-        doubts = [f"not -{INT_MAX} <= {v} <= {INT_MAX}" for v in ints]
-        return [
-            "def decode(payload, fields):",
-            f"    if len(payload) > {PLAIN_BYTES_MAX} or payload.translate(None, PLAIN):",
-            "        return strict(fields)",
-            "    try:",
-            f"        {', '.join(['_', *version, *map(_variable, kinds), 'end'])} = fields",
-            *(f"        {v} = int({v})" for v in ints),
-            *(f"        {v} = float({v})" for v in floats),
-            *(f"        {v} = float({v}) if {v} else None" for v in maybes),
-            "    except ValueError:",
-            "        return strict(fields)",
-            f"    if {' or '.join(['end', *(f'{v} != VERSION' for v in version), *doubts])}:",
-            "        return strict(fields)",
-            f"    return M({', '.join(f'{name}={_variable(name)}' for name in kinds)})",
-        ]
 
     def _read(self, layout: Layout, inside: str) -> None:
         for item in layout:

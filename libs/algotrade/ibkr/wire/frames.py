@@ -45,19 +45,20 @@ class Splitter:
                 return []
             data = bytes(self._rest)
         payloads: list[bytes] = []
+        append, unpack = payloads.append, _LENGTH.unpack_from
         at, end, self._wanted = 0, len(data), 4
-        while end - at >= 4:
-            (length,) = _LENGTH.unpack_from(data, at)
+        while (begin := at + 4) <= end:
+            (length,) = unpack(data, at)
             if not 0 < length <= FRAME_BYTES_MAX:
                 if payloads:
                     break
-                self._rest = bytearray(data[at : at + 4])
+                self._rest = bytearray(data[at:begin])
                 raise WireError(f"a frame of {length} bytes; allowed: 1 to {FRAME_BYTES_MAX}")
-            if end - at - 4 < length:
+            stop = begin + length
+            if stop > end:
                 self._wanted = 4 + length
                 break
-            at += 4
-            payloads.append(data[at : at + length])
-            at += length
+            append(data[begin:stop])
+            at = stop
         self._rest = bytearray(data[at:])
         return payloads

@@ -10,9 +10,14 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any, NamedTuple
 
+import msgspec
+
 from algotrade.ibkr.wire.errors import refused
 from algotrade.ibkr.wire.numbers import (
+    INT_MAX,
+    UNSET_DOUBLE,
     UNSET_DOUBLE_TEXT,
+    UNSET_INT,
     decode_decimal,
     decode_float,
     decode_int,
@@ -54,9 +59,15 @@ class Kind(NamedTuple):
     encode_asked: Encoder | None = None
 
 
-def _maybe(encode: Encoder, unset: str = "") -> Encoder:
+def _maybe(encode: Encoder, unset: float | None = None, spelt: str = "") -> Encoder:
+    """Return ``encode`` that writes None as ``spelt``, and refuses ``unset``, which would be read as None."""
+
     def encode_maybe(value: Any, name: str) -> str:
-        return unset if value is None else encode(value, name)
+        if value is None:
+            return spelt
+        if unset is not None and value == unset:
+            raise refused(name, value, "None where it is not set")
+        return encode(value, name)
 
     return encode_maybe
 
@@ -97,22 +108,25 @@ INT_1 = Kind("int_1", _int_or(1), encode_int)
 INT_MINUS_1 = Kind("int_minus_1", _int_or(-1), encode_int)
 TICK_TYPE = _int_of(1, 2, 3, 4)
 CONDITION_KIND = _int_of(1, 3, 4, 5, 6, 7)
-MAYBE_INT = Kind("maybe_int", decode_maybe_int, _maybe(encode_int))
+MAYBE_INT = Kind("maybe_int", decode_maybe_int, _maybe(encode_int, UNSET_INT))
 NUMBER = Kind("number", decode_decimal, encode_decimal)
 NUMBER_0 = Kind("number_0", _decimal_or_zero, encode_decimal)
 MAYBE_NUMBER = Kind("maybe_number", decode_maybe_decimal, _maybe(encode_decimal))
-SPELT_NUMBER = Kind("spelt_number", decode_maybe_decimal, _maybe(encode_decimal, UNSET_DOUBLE_TEXT))
+SPELT_NUMBER = Kind("spelt_number", decode_maybe_decimal, _maybe(encode_decimal, spelt=UNSET_DOUBLE_TEXT))
 OFFSET = Kind("offset", decode_offset, encode_offset_told, encode_asked=encode_offset_asked)
 FLOAT = Kind("float", decode_float, encode_float)
-MAYBE_FLOAT = Kind("maybe_float", decode_maybe_float, _maybe(encode_float))
-SPELT_FLOAT = Kind("spelt_float", decode_maybe_float, _maybe(encode_float, UNSET_DOUBLE_TEXT))
+MAYBE_FLOAT = Kind("maybe_float", decode_maybe_float, _maybe(encode_float, UNSET_DOUBLE))
+SPELT_FLOAT = Kind("spelt_float", decode_maybe_float, _maybe(encode_float, UNSET_DOUBLE, UNSET_DOUBLE_TEXT))
 FLAG = Kind("flag", decode_flag, encode_flag)
 TEXT = Kind("text", decode_text, encode_text, decode_ascii, encode_ascii)
 ESCAPED = Kind("escaped", decode_escaped, encode_escaped)
 
-Int = Annotated[int, INT]
+# Where msgspec reads the numbers, it holds them to what decode_int does.
+_64_BITS = msgspec.Meta(ge=-INT_MAX, le=INT_MAX)
+
+Int = Annotated[int, INT, _64_BITS]
 """A whole number of at most 64 bits."""
-Int0 = Annotated[int, INT_0]
+Int0 = Annotated[int, INT_0, _64_BITS]
 """The same; an empty field is 0."""
 Int1 = Annotated[int, INT_1]
 """The same; an empty field is 1."""

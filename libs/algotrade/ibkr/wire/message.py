@@ -7,8 +7,11 @@ import msgspec
 from algotrade.ibkr.wire.layout import Layout
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """A message: its number on the wire, and the version of its own that stands behind it, where it has one."""
+class Message(msgspec.Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown_fields=True):
+    """A message: its number on the wire, and the version of its own that stands behind it, where it has one.
+
+    Arrays to msgspec, because that is how messages of plain numbers are read fast: see ``plain``.
+    """
 
     ID: ClassVar[int]
     VERSION: ClassVar[int | None] = None

@@ -7,8 +7,9 @@ from typing import Any
 
 from algotrade.ibkr.wire.errors import refused
 
-UNSET_INT = b"2147483647"
+UNSET_INT = 2**31 - 1
 UNSET_DOUBLE_TEXT = "1.7976931348623157E308"
+UNSET_DOUBLE = float(UNSET_DOUBLE_TEXT)
 INT_MAX = 2**63 - 1
 
 PLACES_MAX = 40
@@ -21,7 +22,6 @@ _FLOAT = re.compile(rb"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})
 _DECIMAL = re.compile(rb"-?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?")
 _UNSET_DOUBLE = re.compile(rb"1\.7976931348623157[eE]\+?308")
 _INFINITE = {b"Infinity", b"Infinite"}
-_LARGEST_DOUBLE = float(UNSET_DOUBLE_TEXT)
 _WHOLE_MAX = 1e15
 """Up to here every whole double is exact, and shorter without an exponent."""
 
@@ -37,7 +37,10 @@ def decode_int(raw: bytes, name: str) -> int:
 
 def decode_maybe_int(raw: bytes, name: str) -> int | None:
     """Return a whole number, None where it is not set."""
-    return None if not raw or raw == UNSET_INT else decode_int(raw, name)
+    if not raw:
+        return None
+    value = decode_int(raw, name)
+    return None if value == UNSET_INT else value
 
 
 def decode_decimal(raw: bytes, name: str) -> Decimal:
@@ -75,7 +78,7 @@ def decode_maybe_float(raw: bytes, name: str) -> float | None:
     if not raw:
         return None
     value = decode_float(raw, name)
-    return None if value == _LARGEST_DOUBLE else value
+    return None if value == UNSET_DOUBLE else value
 
 
 def encode_int(value: Any, name: str) -> str:

@@ -96,7 +96,7 @@ class BondContractData(Answer, frozen=True, kw_only=True):
     next_option_type: Text = ""
     next_option_partial: Flag = False
     notes: Text = ""
-    long_name: Escaped = ""
+    long_name: Text = ""
     ev_rule: Text = ""
     ev_multiplier: MaybeNumber = None
     sec_ids: tuple[TagValue, ...] = ()

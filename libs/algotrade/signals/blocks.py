@@ -1,0 +1,174 @@
+"""What signals are built from: rings, running sums, moments, averages and extremes, each a few fields and a step.
+
+A block's fields are all zeros while it has seen nothing. Its window is handed in at each step and never changes; its
+ring wraps at the window, not at the capacity, so that only the window's memory is touched.
+
+Running sums are kept in two generations. Adding what comes and subtracting what leaves collects rounding errors for
+ever; so beside the sum that is in use another is summed up afresh from the moment the ring wraps, and takes its place
+when the ring wraps again and it holds the window exactly. That costs one addition, and no pass over the window.
+
+Moments are sums of differences from a centre, and the centre of each new generation is the mean at its start: this is
+the re-centring that keeps a variance of 1e-6 around a mean of 1e6 exact to nine digits.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from algotrade.jit import jit
+from algotrade.signals.ema import STATE as AVERAGE
+from algotrade.signals.ema import update as average_update
+from algotrade.signals.ema import value as average_value
+
+__all__ = ["AVERAGE"]
+
+
+def ring(capacity: int) -> np.dtype[Any]:
+    """Return the fields of a ring: the last ``window`` values; ``head``: where the next is written."""
+    return np.dtype([("head", "<i8"), ("values", "<f8", (capacity,))])
+
+
+@jit
+def swap(r: Any, window: int, x: float) -> float:
+    """Put ``x`` in, return what it replaces: the value ``window`` steps ago, 0 if there was none."""
+    head = r["head"]
+    old = r["values"][head]
+    r["values"][head] = x
+    head += 1
+    r["head"] = head if head < window else 0
+    return old
+
+
+@jit
+def back(r: Any, window: int, steps: int) -> float:
+    """Return the value put in ``steps`` (0 .. window - 1) before the latest one."""
+    at = r["head"] - 1 - steps
+    return r["values"][at if at >= 0 else at + window]
+
+
+def rolling_sum(capacity: int) -> np.dtype[Any]:
+    """Return the fields of a sum over a window, in two generations."""
+    return np.dtype([("sum", "<f8"), ("fresh", "<f8"), ("ring", ring(capacity))])
+
+
+@jit
+def add(b: Any, window: int, x: float) -> float:
+    """Put ``x`` in, return the sum of the last ``window`` values, of all while they are fewer."""
+    r = b["ring"]
+    total = b["sum"] + (x - swap(r, window, x))
+    fresh = b["fresh"] + x
+    if r["head"] == 0:
+        total = fresh
+        fresh = 0.0
+    b["sum"] = total
+    b["fresh"] = fresh
+    return total
+
+
+def moments(capacity: int) -> np.dtype[Any]:
+    """Return the fields of mean and variance over a window.
+
+    ``center``, ``sum``, ``squares``  of the generation in use; the ``next_`` ones of the one being summed up
+    ``count``                         values in the window
+    ``same``                          how many values in a row were equal to ``last``
+    """
+    names = ("center", "sum", "squares", "next_center", "next_sum", "next_squares", "last")
+    return np.dtype([*((name, "<f8") for name in names), ("count", "<i8"), ("same", "<i8"), ("ring", ring(capacity))])
+
+
+@jit
+def observe(b: Any, window: int, x: float) -> None:
+    """Put ``x`` in."""
+    r = b["ring"]
+    count = b["count"]
+    if count == 0:
+        b["center"] = x
+        b["next_center"] = x
+    b["same"] = b["same"] + 1 if count > 0 and x == b["last"] else 1
+    b["last"] = x
+    off = x - b["center"]
+    old = swap(r, window, x)
+    if count < window:
+        b["count"] = count + 1
+        b["sum"] += off
+        b["squares"] += off * off
+    else:
+        gone = old - b["center"]
+        b["sum"] += off - gone
+        b["squares"] += off * off - gone * gone
+    off_next = x - b["next_center"]
+    b["next_sum"] += off_next
+    b["next_squares"] += off_next * off_next
+    if r["head"] == 0:
+        b["center"] = b["next_center"]
+        b["sum"] = b["next_sum"]
+        b["squares"] = b["next_squares"]
+        b["next_center"] = b["center"] + b["sum"] / window
+        b["next_sum"] = 0.0
+        b["next_squares"] = 0.0
+
+
+@jit
+def mean_of(b: Any) -> float:
+    """Return the mean of the window; exactly the value while all are equal."""
+    return b["last"] if b["same"] >= b["count"] else b["center"] + b["sum"] / b["count"]
+
+
+@jit
+def variance_of(b: Any, freedom_lost: int) -> float:
+    """Return the sum of squared deviations over count - ``freedom_lost``; exactly 0 while all values are equal."""
+    if b["same"] >= b["count"]:
+        return 0.0
+    squares = b["squares"] - b["sum"] * (b["sum"] / b["count"])
+    return max(squares, 0.0) / (b["count"] - freedom_lost)
+
+
+@jit
+def average(b: Any, x: float, alpha: float, period: int) -> float:
+    """Put ``x`` in an exponential average (``ema``), return it; NaN while it is seeding."""
+    level, seen = average_update(b["level"], b["seen"], x, alpha, period)
+    b["level"] = level
+    b["seen"] = seen
+    return average_value(level, seen, period)
+
+
+def extremes(capacity: int) -> np.dtype[Any]:
+    """Return the fields of a rolling maximum: a queue of the values that no later one has reached, largest first.
+
+    ``first``  place of the largest in ``values`` and ``times``;  ``count``  of the queue;  ``now``  values put in
+    """
+    return np.dtype([("first", "<i8"), ("count", "<i8"), ("now", "<i8"), ("values", "<f8", (capacity,)),
+                     ("times", "<i8", (capacity,))])
+
+
+@jit
+def highest(b: Any, window: int, x: float) -> float:
+    """Put ``x`` in, return the largest of the last ``window`` values; of equal ones the latest counts (``age``)."""
+    values = b["values"]
+    times = b["times"]
+    first = b["first"]
+    count = b["count"]
+    now = b["now"]
+    if count > 0 and times[first] <= now - window:
+        first = first + 1 if first + 1 < window else 0
+        count -= 1
+    while count > 0:
+        last = first + count - 1
+        last = last if last < window else last - window
+        if values[last] > x:
+            break
+        count -= 1
+    at = first + count
+    at = at if at < window else at - window
+    values[at] = x
+    times[at] = now
+    b["first"] = first
+    b["count"] = count + 1
+    b["now"] = now + 1
+    return values[first]
+
+
+@jit
+def age(b: Any) -> int:
+    """Return how many steps ago the largest value was put in."""
+    return b["now"] - 1 - b["times"][b["first"]]
