@@ -61,8 +61,9 @@ def run_gateway(options: GatewayOptions) -> int:
     """
     configure_log(plane=NAME, clock=SystemClock())
     follow_parent()
-    if options.seed is not None and options.data:
-        raise ConfigError("--generate and --data are both given; allowed: one of them")
+    for option, given in (("--data", options.data), ("--calendar", options.mic)):
+        if options.seed is not None and given:
+            raise ConfigError(f"--generate and {option} are both given; allowed: one of them")
     scenario = None if options.scenario is None else load_scenario(options.scenario)
     kept = None if options.state is None else read_state(options.state, options.account)
     if kept is not None:
