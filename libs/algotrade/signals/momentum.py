@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from algotrade.jit import jit
 from algotrade.signals.averages import INPUT_UNIT
-from algotrade.signals.blocks import AVERAGE, add, average, moments, observe, ring, rolling_sum, swap, variance_of
+from algotrade.signals.blocks import AVERAGE, average, moments, observe, ring, swap, variance_of
 from algotrade.signals.signal import Signal, any_of, period, prices, window
 
 
@@ -52,7 +52,7 @@ def _time_series_momentum(s: Any, x: float) -> float:
 @jit
 def _macd(s: Any, x: float) -> Macd:
     slow = average(s["slow_average"], x, 2.0 / (s["slow"] + 1), s["slow"])
-    # The fast average is seeded so that both begin together, as TA-Lib does it.
+    # The fast average is seeded later, so that both begin together: TA-Lib does it so.
     fast = math.nan
     if s["seen"] >= s["slow"] - s["fast"]:
         fast = average(s["fast_average"], x, 2.0 / (s["fast"] + 1), s["fast"])
@@ -67,11 +67,9 @@ def _macd(s: Any, x: float) -> Macd:
 
 @jit
 def _ppo(s: Any, x: float) -> float:
-    slow = add(s["slow_window"], s["slow"], x)
-    fast = add(s["fast_window"], s["fast"], x)
-    if s["seen"] + 1 < s["slow"]:
-        return math.nan
-    return ((fast / s["fast"]) / (slow / s["slow"]) - 1.0) * 100.0
+    slow = average(s["slow_average"], x, 2.0 / (s["slow"] + 1), s["slow"])
+    fast = average(s["fast_average"], x, 2.0 / (s["fast"] + 1), s["fast"])
+    return 100.0 * (fast - slow) / slow if s["seen"] + 1 >= s["slow"] else math.nan
 
 
 @jit
@@ -119,10 +117,10 @@ MOMENTUM = (
         source="TA-Lib MACD; G. Appel"),
     Signal(
         name="ppo", family="momentum", inputs=prices("price"), unit="percent", step=_ppo,
-        parameters=(window(12, low=2, name="fast"), window(26, low=3, name="slow")), ordered=(("fast", "slow"),),
-        fields=lambda n: [("fast_window", rolling_sum(n)), ("slow_window", rolling_sum(n))],
-        warm_up=lambda slow, **_: slow,
-        formula="100 (sma(p, fast) / sma(p, slow) - 1)", source="TA-Lib PPO (simple averages, its default)"),
+        parameters=(period(12, low=2, name="fast"), period(26, low=3, name="slow")), ordered=(("fast", "slow"),),
+        fields=lambda _: [("fast_average", AVERAGE), ("slow_average", AVERAGE)], warm_up=lambda slow, **_: slow,
+        formula="100 (ema(p, fast) - ema(p, slow)) / ema(p, slow)",
+        source="TA-Lib PPO (exponential averages, its default since 0.7)"),
     Signal(
         name="cmo", family="momentum", inputs=any_of("x"), parameters=(period(14, low=2),), unit="-100 to 100",
         step=_cmo, fields=lambda _: [("last", "<f8"), ("up", AVERAGE), ("down", AVERAGE)],

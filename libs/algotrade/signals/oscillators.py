@@ -128,11 +128,11 @@ def _bollinger_width(s: Any, x: float) -> float:
 def _cci(s: Any, high: float, low: float, close: float) -> float:
     period = s["period"]
     price = (high + low + close) / 3.0
-    total = add(s["window"], period, price)
+    observe(s["moments"], period, price)
     if s["seen"] + 1 < period:
         return math.nan
-    mean = total / period
-    values = s["window"]["ring"]["values"]
+    mean = mean_of(s["moments"])
+    values = s["moments"]["ring"]["values"]
     deviation = 0.0
     for i in range(period):
         deviation += abs(values[i] - mean)
@@ -197,7 +197,7 @@ OSCILLATORS = (
         source="TA-Lib STOCH; G. Lane"),
     Signal(
         name="bollinger", family="reversion", inputs=any_of("x"), unit="that of the input", step=_bollinger,
-        parameters=(window(5, low=2), factor("deviations", 2.0, 0.01, 100.0)), outputs=Bollinger,
+        parameters=(window(20, low=2), factor("deviations", 2.0, 0.01, 100.0)), outputs=Bollinger,
         fields=lambda n: [("moments", moments(n))], warm_up=lambda period, **_: period,
         formula="mean + deviations s, mean, mean - deviations s; s the population deviation of period values",
         source="TA-Lib BBANDS; J. Bollinger, Bollinger on Bollinger Bands, 2001"),
@@ -213,7 +213,7 @@ OSCILLATORS = (
         formula="(upper - lower) / middle", source="J. Bollinger, Bollinger on Bollinger Bands, 2001"),
     Signal(
         name="cci", family="reversion", inputs=any_of("high", "low", "close"), parameters=(window(14, low=2),),
-        unit="1 is 0.015 mean deviations", step=_cci, fields=lambda n: [("window", rolling_sum(n))],
+        unit="1 is 0.015 mean deviations", step=_cci, fields=lambda n: [("moments", moments(n))],
         warm_up=lambda period: period,
         formula="(p - mean p) / (0.015 mean |p_i - mean p|), p = (high + low + close) / 3; 0 where nothing moved",
         source="TA-Lib CCI; D. Lambert, Commodities, October 1980"),

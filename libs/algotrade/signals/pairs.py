@@ -169,7 +169,8 @@ PAIRS = (
     Signal(
         name="correlation", family="pairs", inputs=any_of("x", "y"), parameters=(window(30, low=2),), unit="-1 to 1",
         step=_correlation, fields=lambda n: [("pairs", pair_moments(n))], warm_up=lambda period: period,
-        formula="Pearson's r of the last period pairs", source="TA-Lib CORREL"),
+        formula="Pearson's r of the last period pairs, NaN where x or y does not move",
+        source="TA-Lib CORREL, which has 0 there"),
     Signal(
         name="covariance", family="pairs", inputs=any_of("x", "y"), parameters=(window(30, low=2),),
         unit="that of x times that of y", step=_covariance, fields=lambda n: [("pairs", pair_moments(n))],
