@@ -12,7 +12,7 @@ KAFKA_TESTS = TEST_KAFKA=1 TORTURE_DRILLS=$(KAFKA_DRILLS) $(BIN)/python -m pytes
 KAFKA_PLANES := $(addprefix tests/kafka/,test_demo.py test_takeover.py test_shards.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test torture kafka kafka-demo test-kafka test-kafka-planes test-kafka-bus torture-kafka fuzz-wire bench package lint docs lock clean
+.PHONY: help venv demo demo-ib test torture kafka kafka-demo test-kafka test-kafka-planes test-kafka-bus torture-kafka fuzz-wire bench package lint docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ docs: $(READY) ## write the parts of docs/ that are drawn from the code
 
 demo: $(READY) ## a day of paper trading on real prices (DATA='file ...' OUT=dir)
 	$(BIN)/algotrade demo --out $(OUT) $(foreach file,$(DATA),--data $(file)) $(ARGS)
+
+demo-ib: $(READY) ## the planes in real time against a simulated IB Gateway; IBKR_HOST=... a real one, on paper (90 seconds)
+	$(BIN)/algotrade demo --broker ibkr --out $(OUT)-ib $(foreach file,$(DATA),--data $(file)) $(ARGS)
 
 lock: ## resolve pyproject.toml into requirements.lock, for every Python and system at once
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/pip install --quiet "uv>=0.9"; }

@@ -105,7 +105,7 @@ def test_a_real_session_is_recorded_without_its_account(tmp_path, library):
         account="DU7654321", contract=order(1).contract, position=order(1).order.total_quantity, average_cost=None)]
     clock = SystemClock()
     recorder = Recorder(tmp_path / "one.jsonl", clock)
-    session = Session(IbkrSettings(port=server.port, client=library, maintenance=()), clock, witness=recorder)
+    session = Session(IbkrSettings(port=server.port, client=library, region="none"), clock, witness=recorder)
     try:
         session.start()
         assert session.connected(DEADLINE_S)

@@ -137,6 +137,9 @@ class Session:
         taken, self.told = self.told[:some], self.told[some:]
         return taken + taken[-1:] if taken and taken[-1].exec_type is ExecType.TRADE else taken
 
+    def heard(self, event: BrokerEvent) -> None:
+        assert event.order_id in self._ids, f"evidence of order {event.order_id}, which was never bound"
+
     def state(self) -> bytes:
         return msgspec.msgpack.encode(self._ids)
 

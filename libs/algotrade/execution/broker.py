@@ -125,6 +125,13 @@ class LiveBroker(Protocol):
         """Return what the broker has told since the last call, in its order, and forget it."""
         ...
 
+    def heard(self, event: BrokerEvent) -> None:
+        """Take note of evidence that was journaled, by an earlier process or by the one that leads.
+
+        What it settles is settled: without it, whoever takes over would look for orders that ended long ago.
+        """
+        ...
+
     def state(self) -> bytes:
         """Return what a restart needs: whose broker order ids are whose."""
         ...

@@ -3,6 +3,8 @@
 import asyncio
 import re
 import socket
+import struct
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from algotrade.gateway.limits import LimitsSet, MessageRate, Verdict
@@ -27,6 +29,9 @@ BEHIND_BYTES, CAUGHT_UP_BYTES = 1 << 20, 1 << 18
 
 KERNEL_BYTES = 1 << 18
 """What the kernel may hold on top: left to itself it takes megabytes, all of them stale for a reader that is slow."""
+
+PATIENCE_S = 0.2
+"""How long stepped time waits for a client that does not read at all."""
 
 WAITING_BYTES_MAX = 32 << 20
 """A client for which more waits is cut off: the largest answer is 16 MiB (IB cuts off slow readers too: observed)."""
@@ -75,7 +80,13 @@ class Connection(asyncio.Protocol):
         self._rate = MessageRate(host.limits)
         self._transport: asyncio.Transport | None = None
         self._deadline: asyncio.TimerHandle | None = None
+        self._is_dead = False
+        self._piece_bytes: int | None = None
+        self._collect_s = 0.0
+        self._collected: list[bytes] = []
         self.is_behind = False
+        self.is_stuck = False
+        self._read_on = asyncio.Event()
 
     @property
     def waiting_bytes(self) -> int:
@@ -96,6 +107,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, however they were cut on their way."""
+        if self._is_dead:
+            return
         if self._codec is None:
             self._greeting += data
             data = self._greet()
@@ -114,26 +127,43 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Take notice that much waits for the client."""
         self.is_behind = True
+        self._read_on.clear()
 
     def resume_writing(self) -> None:
         """Take notice that the client has caught up."""
-        self.is_behind = False
+        self.is_behind = self.is_stuck = False
+        self._read_on.set()
         if self._session is not None:
             self._session.catch_up()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- why does not matter here
         """Take notice that the socket is closed."""
         self._transport = None
+        self._read_on.set()
         if self._deadline is not None:
             self._deadline.cancel()
         session, self._session = self._session, None
         self._host.gone(self, session)
 
+    async def let_read(self) -> None:
+        """Wait for a client that is behind for as long as it reads; one that does not is stuck until it does."""
+        while self.is_behind and not self.is_stuck and self._transport is not None:
+            before = self.waiting_bytes
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._read_on.wait(), PATIENCE_S)
+            self.is_stuck = self.is_behind and self.waiting_bytes >= before
+
     def send(self, data: bytes) -> None:
         """Send ``data``, or cut the client off where too much waits for it."""
-        if self._transport is None or self._transport.is_closing():
+        if self._transport is None or self._transport.is_closing() or self._is_dead:
             return
-        self._transport.write(data)
+        if self._collect_s:
+            if not self._collected:
+                asyncio.get_running_loop().call_later(self._collect_s, self._send_collected)
+            self._collected.append(data)
+            return
+        for piece in self._pieces(data):
+            self._transport.write(piece)
         if self._transport.get_write_buffer_size() > WAITING_BYTES_MAX:
             get_log().warning("client_too_slow", waiting_bytes=self._transport.get_write_buffer_size(),
                               allowed=WAITING_BYTES_MAX)
@@ -143,6 +173,50 @@ class Connection(asyncio.Protocol):
         """Send one answer; its version has been agreed on."""
         assert self._codec is not None
         self.send(self._codec.encode(answer))
+
+    # What faults do to it.
+
+    def go_dead(self) -> None:
+        """Take nothing in and let nothing out any more, without a word to the client."""
+        self._is_dead = True
+
+    def reset(self) -> None:
+        """Close the socket as a host does that knows nothing of it (RST)."""
+        if self._transport is not None:
+            link = self._transport.get_extra_info("socket")
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._transport.abort()
+
+    def stop_reading(self) -> None:
+        """Leave what the client sends in its socket."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def read_on(self) -> None:
+        """Read again."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def cut_into(self, size_bytes: int | None) -> None:
+        """Send in pieces of this size; None: as it comes."""
+        self._piece_bytes = size_bytes
+
+    def collect_for(self, seconds: float) -> None:
+        """Hold back what is to be sent for so long, and send it in one piece; 0: send at once."""
+        self._collect_s = seconds
+        if not seconds:
+            self._send_collected()
+
+    def _send_collected(self) -> None:
+        data, self._collected = b"".join(self._collected), []
+        if data and self._transport is not None and not self._transport.is_closing() and not self._is_dead:
+            self._transport.write(data)
+
+    def _pieces(self, data: bytes) -> list[bytes]:
+        size = self._piece_bytes
+        return [data] if size is None else [data[at : at + size] for at in range(0, len(data), size)]
+
+    # The end.
 
     def close(self) -> None:
         """Close the socket, after what waits has been sent."""

@@ -9,6 +9,7 @@ from algotrade.domain import Clock, Instruments, MarketBatch, Sessions, SystemCl
 from algotrade.domain.clock import NANOSECONDS_PER_MILLISECOND
 from algotrade.gateway.clock import MarketClock
 from algotrade.gateway.connection import Connection
+from algotrade.gateway.faults import Faults, Scenario
 from algotrade.gateway.floor import DataPermission, Floor
 from algotrade.gateway.limits import LimitsSet
 from algotrade.gateway.listings import Listings
@@ -20,6 +21,7 @@ from algotrade.gateway.tape import Tape
 from algotrade.gateway.times import local, zone_of
 from algotrade.gateway.trading import Trading, TradingSettings
 from algotrade.ibkr.wire import VERSION_MAX, VERSION_MIN, Codec, Request
+from algotrade.ibkr.wire.answers import ErrorMessage
 from algotrade.telemetry import get_log
 
 LOOPBACK = "127.0.0.1"
@@ -27,6 +29,9 @@ LOOPBACK = "127.0.0.1"
 STEP_NS = 100 * NANOSECONDS_PER_MILLISECOND
 STEPS_MAX = 100
 """Market time passes in steps of 100 ms; longer ones where it runs so fast that a turn would need more than these."""
+
+TURN_RECORDS_MAX = 4096
+"""Records of one turn, about; sockets are looked after between two turns."""
 
 TURN_S = 0.005
 """How long the market waits between two looks at its clock."""
@@ -47,6 +52,7 @@ class Gateway:
     ``sessions``    of instruments whose market closes, by instrument id
     ``data``        "delayed": the login may not see live data
     ``version_max`` the newest protocol version that is spoken
+    ``scenario``    faults to come
 
     Raises ``TapeError`` for records that cannot be served, ``ValueError`` for a version or speed that is not allowed.
     """
@@ -57,7 +63,8 @@ class Gateway:
         make_trading: Callable[[Listings, TradingSettings], TradingPort] = Trading,
         start_ns: int | None = None, speed: float = 1.0, hold_s: float = 0.0,
         sessions: Mapping[int, Sessions] | None = None, data: DataPermission = "live",
-        version_max: int = VERSION_MAX, limits: LimitsSet | None = None, clock: Clock | None = None,
+        version_max: int = VERSION_MAX, scenario: Scenario | None = None,
+        limits: LimitsSet | None = None, clock: Clock | None = None,
     ) -> None:
         if not VERSION_MIN <= version_max <= VERSION_MAX:
             raise ValueError(f"version_max is {version_max}; allowed: {VERSION_MIN} to {VERSION_MAX}")
@@ -76,6 +83,8 @@ class Gateway:
         self.trading.on_market(tape.newest(start_ns), start_ns)
         self._floor = Floor(self.clock, self.market_clock, self.listings, market, delayed, self.limits)
         self._played_ns = start_ns
+        self.faults = Faults(scenario)
+        self.faults.begin(self, start_ns)
         self._sessions: dict[int, tuple[Session, Connection]] = {}
         self._connections: set[Connection] = set()
         self._stopping = asyncio.Event()
@@ -123,25 +132,32 @@ class Gateway:
         self._stopping.set()
 
     async def advance(self, step_ns: int) -> None:
-        """Step market time on, and return when everything that became due was told."""
+        """Step market time on, and return when everything that became due was told.
+
+        Stepped time has no hurry: it waits for clients that are behind, as long as they read.
+        """
         self.market_clock.advance(step_ns)
         while self.step():
             await self._wait(0)
+            for connection in list(self._connections):
+                await connection.let_read()
 
     def step(self) -> bool:
         """Play a part of what is due, and tell whether more is."""
         now_ns = self.market_clock.now_ns()
         stride_ns = max(STEP_NS, (now_ns - self._played_ns) // STEPS_MAX)
+        records = 0
         for _ in range(STEPS_MAX):
-            if self._played_ns >= now_ns:
+            if self._played_ns >= now_ns or records >= TURN_RECORDS_MAX:
                 break
-            self._play(min(now_ns, self._played_ns + stride_ns))
+            records += self._play(min(now_ns, self._played_ns + stride_ns))
         return self._played_ns < now_ns
 
-    def _play(self, to_ns: int) -> None:
-        """Play up to ``to_ns``, or as far as one step goes."""
+    def _play(self, to_ns: int) -> int:
+        """Play up to ``to_ns``, or as far as one step goes, and return how many records that were."""
         market, delayed = self._floor.market, self._floor.delayed
         due = market.take(to_ns)
+        self.faults.pass_time(due.reached_ns)
         if len(due.recorded):
             self._dispatch(self.trading.on_market(due.recorded, due.reached_ns))
         self._dispatch(self.trading.on_time(due.reached_ns))
@@ -155,15 +171,40 @@ class Gateway:
         for session, _ in list(self._sessions.values()):
             session.pass_time(self._floor.history_ns)
             session.flush()
+        return len(due.shown)
 
     def _follow(self, market: Market, batch: MarketBatch, *, delayed: bool) -> None:
-        if not len(batch):
+        if not len(batch) or self.faults.is_dark:
             return
         for instrument, flow in market.flows(batch):
             for session, _ in self._sessions.values():
                 session.follow(instrument, flow, delayed=delayed)
 
     def _dispatch(self, sent: list[Sent]) -> None:
+        self.tell(self.faults.told(sent, self._played_ns))
+
+    # What faults ask (faults.Host).
+
+    def connections(self) -> list[tuple[int, Connection]]:
+        """Return the connected clients."""
+        return [(client_id, connection) for client_id, (_, connection) in self._sessions.items()]
+
+    def tell_all(self, answer: ErrorMessage) -> None:
+        """Send to every client."""
+        self.tell([(None, answer)])
+
+    def drop_subscriptions(self) -> None:
+        """Forget what clients subscribed to."""
+        for session, _ in self._sessions.values():
+            session.close()
+
+    def market_subscriptions(self) -> list[tuple[int, int]]:
+        """Return (client id, request id) of the quotes that are subscribed to."""
+        return [(client_id, req_id) for client_id, (session, _) in self._sessions.items()
+                for req_id in session.quotes_held()]
+
+    def tell(self, sent: list[Sent]) -> None:
+        """Send answers to whom they are for."""
         for client_id, answer in sent:
             for known, (session, _) in self._sessions.items():
                 if client_id in {None, known}:
@@ -210,13 +251,13 @@ class Gateway:
         """Answer a request, here or by who keeps the orders."""
         if session.handles(request):
             session.handle(request)
-        else:
+        elif not self.faults.takes(session.client_id, request, self._played_ns):
             self._dispatch(self.trading.handle(session.client_id, request, self._played_ns))
 
     def met(self, connection: Connection) -> bool:
         """Take notice of a new socket; False where there are too many."""
         self._connections.add(connection)
-        return len(self._connections) <= SOCKETS_MAX
+        return len(self._connections) <= SOCKETS_MAX and not self.faults.is_closed(self._played_ns)
 
     def gone(self, connection: Connection, session: Session | None) -> None:
         """Take notice that a socket is closed."""

@@ -12,7 +12,7 @@ from algotrade.domain import LAYOUTS, QUARANTINE, TRADE, Instruments, Kind, Mark
 RECORDS_MAX = 20_000_000
 """The whole tape is held in memory, 48 to 80 bytes a record."""
 
-TAKEN_MAX = 8192
+TAKEN_MAX = 4096
 """Records that become due in one step, about: sockets are looked after between two steps."""
 
 Rows = npt.NDArray[np.int64]

@@ -107,7 +107,7 @@ def _prepared(options: Options, gateway: GatewayChild) -> Prepared:
         for one in listings}
     for table, one in zip(values["instruments"], listings, strict=True):
         table["currency"] = one.contract.currency
-    values["ibkr"] |= {"host": gateway.host, "port": gateway.port, "maintenance": []}
+    values["ibkr"] |= {"host": gateway.host, "port": gateway.port, "region": "none"}
     values["clock"] = {"speed": clock["speed"], "start_ns": int(clock["market_ns"]),
                        "anchor_ns": int(clock["monotonic_ns"])}
     statements = (FILES_STATEMENT if facts else MADE_UP_STATEMENT, GATEWAY_STATEMENT)

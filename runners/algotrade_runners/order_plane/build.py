@@ -74,7 +74,7 @@ def build_live_order_plane(settings: Settings, bus: Bus, clock: Clock, broker: L
                            position=state.journal_position),
         journal=RepeatingOutput(bus, JOURNAL_TOPIC, position=state.journal_position, plane=ORDER_PLANE,
                                 parse=values_of(Schema.JOURNAL, of_journal)),
-        reports=_report_outputs(bus, state), manager=OrderManager(instruments, gate),
+        reports=_report_outputs(bus, state), manager=OrderManager(instruments, gate, takes_groups=True),
         records_between=settings.snapshots.records_between,
     )
 

@@ -121,6 +121,8 @@ class LiveOrderPlane:
             "algotrade_orders_refused_total": {(reason,): n for reason, n in manager.refused.copy().items()},
             "algotrade_fills_total": state.fills,
             "algotrade_fills_late_total": manager.late_fills,
+            "algotrade_fills_corrected_total": manager.corrections,
+            "algotrade_fills_over_total": manager.overfills,
             "algotrade_broker_events_unmatched_total": manager.unmatched,
             "algotrade_reports_total": state.reports,
             "algotrade_order_latency_seconds": self._latency,
@@ -177,6 +179,7 @@ class LiveOrderPlane:
                     return False
                 self._on_intent(received, record)
             elif isinstance(record, BrokerTold):
+                self._broker.heard(record.event)
                 self._on_event(record.event)
             self._unapplied.popleft()
         return True

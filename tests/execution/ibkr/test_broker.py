@@ -4,7 +4,7 @@
 import pytest
 
 from algotrade.domain import ExecType, OrderStatus, Side
-from algotrade.execution.broker import BrokerError, Cancel
+from algotrade.execution.broker import BrokerError, BrokerEvent, Cancel
 from algotrade.ibkr import session as s
 from algotrade.ibkr.wire import requests as r
 from algotrade.telemetry.metrics import METRICS
@@ -13,6 +13,7 @@ from tests.execution.ibkr.world import (
     Desk,
     cancel,
     commission,
+    error,
     execution,
     intent_id,
     new,
@@ -148,6 +149,32 @@ def test_a_link_that_goes_between_asking_and_binding_still_gives_a_new_id():
     assert desk.session.used[-2:] == [2, 2]
 
 
+def test_an_order_that_meets_a_new_connection_before_we_have_heard_of_it_is_followed():
+    """The session may have reconnected, and armed, while what it tells of that still waits for us."""
+    desk = Desk()
+    for state in (s.SocketState.DOWN, s.SocketState.CONNECTED):
+        desk.session.told.append(s.LinkChanged(channel=s.Channel.SOCKET, state=state, time_ns=START_NS, connection=2))
+    facts = s.SnapshotFacts(open_orders=(), completed_orders=(), executions=(), positions=())
+    desk.session.told.append(s.SnapshotTaken(facts, START_NS))
+
+    assert desk.intent(new(1, limit=100)) == []
+
+    assert desk.status() is OrderStatus.PENDING_NEW
+    desk.wait(2.5)
+    assert desk.looks == 1
+    desk.say(error(10328))
+    assert desk.status() is OrderStatus.UNKNOWN
+
+
+def test_an_order_of_more_incarnations_than_can_be_is_bounded():
+    desk = working()
+    for perm_id in range(2_000, 2_100):
+        desk.say(status_of("Cancelled", perm_id=perm_id))
+
+    assert len(desk.broker._orders.get(1).perm_ids) == len(desk.broker._orders.get(1).done) + 1 == 16
+    assert "lives twice" in desk.broker.disarmed_because
+
+
 def test_an_order_that_waits_for_its_turn_is_not_missed():
     desk = Desk()
     desk.session.holds = True
@@ -233,3 +260,82 @@ def test_an_order_that_ended_and_lives_on_under_another_id_disarms_too():
 
     assert desk.status() is OrderStatus.CANCELED
     assert "lives twice" in desk.broker.disarmed_because
+
+
+# A standby, or a process that takes over.
+
+
+def followed(desk, memory=b""):
+    """Return a desk that has read what ``desk`` journaled: commands bound, evidence heard, nothing sent."""
+    after = Desk(connected=False, memory=memory)
+    after.manager.restore(desk.manager.state())
+    after.gate.restore(desk.gate.state())
+    return after
+
+
+def test_who_takes_over_looks_for_no_order_whose_end_was_journaled():
+    desk = Desk()
+    after = Desk(connected=False)
+    for i, answer in enumerate((
+        execution(100, exec_id="a.b.1.01", reference="s.r.1.0", order_id=1, perm_id=1),
+        status_of("Cancelled", order_id=2, perm_id=2), status_of("Submitted", order_id=3, perm_id=3),
+    ), start=1):
+        intent = new(i, limit=100)
+        command = desk.manager.on_intent(intent, START_NS).command
+        desk.broker.bound(command, desk.broker.bind(command))
+        desk.broker.send(command)
+        after.broker.bound(command, i)
+        desk.session.told.append(s.Told(answer, START_NS))
+        for event in desk.broker.events():
+            after.broker.heard(event)
+            desk.manager.on_broker(event)
+    after.manager.restore(desk.manager.state())
+    after.gate.restore(desk.gate.state())
+
+    after.broker.arm()
+    reports = after.connect(open_order(limit=100, reference="s.r.3.0", order_id=3, perm_id=3))
+
+    assert (reports, after.count("orders_lost"), after.session.asked) == ([], 0, [])
+    assert after.broker.may_send(new(4, limit=100))
+    assert after.session.next_order_id() == 4
+    assert after.say(execution(100, exec_id="a.b.1.01", reference="s.r.1.0", perm_id=1)) == []
+
+
+def test_who_takes_over_knows_what_was_answered_and_what_was_not():
+    desk = working()
+    after = Desk(connected=False, memory=desk.broker.state())
+    for request in (replace(2, 1, limit=99), cancel(3, 1)):
+        command = desk.manager.on_intent(request, START_NS).command
+        desk.broker.bound(command, 1)
+        desk.broker.send(command)
+        after.broker.bound(command, 1)
+    desk.session.told.append(s.Told(open_order(limit=99), START_NS))
+    told = desk.broker.events()
+    for event in told:
+        desk.manager.on_broker(event)
+        after.broker.heard(event)
+
+    assert [event.exec_type for event in told] == [ExecType.REPLACED]
+    left = after.broker._orders.get(1)
+    assert ([one.request_id for one in left.requests], left.terms.limit_price) == ([intent_id(3)], 99)
+
+
+def test_a_snapshot_holds_evidence_that_nobody_has_taken():
+    desk = Desk()
+    desk.session.refuses = s.QueueFull("1000 requests wait")
+    command = desk.manager.on_intent(new(1, limit=100), START_NS).command
+    desk.broker.bound(command, desk.broker.bind(command))
+    desk.broker.send(command)
+
+    after = followed(desk, desk.broker.state())
+
+    [report] = after.pump()
+    assert (report.status, report.reason) == (OrderStatus.REJECTED, "not_sent: 1000 requests wait")
+
+
+def test_evidence_of_orders_that_are_no_longer_kept_is_passed_over():
+    desk = Desk()
+
+    desk.broker.heard(BrokerEvent(exec_type=ExecType.CANCELED, order_id=77, event_time_ns=1))
+
+    assert desk.pump() == []

@@ -39,7 +39,20 @@ from algotrade.ibkr.wire.requests import (
     RequestPositions,
     RequestPositionsMulti,
 )
-from tests.gateway.trading.world import AAA, ACCOUNT, BBB, DAY, FUT, MINUTE, MONDAY, PAIR, SECOND, World, contract, order
+from tests.gateway.trading.world import (
+    AAA,
+    ACCOUNT,
+    BBB,
+    DAY,
+    FUT,
+    MINUTE,
+    MONDAY,
+    PAIR,
+    SECOND,
+    World,
+    contract,
+    order,
+)
 
 fills = st.lists(st.tuples(st.integers(-50, 50).filter(bool), st.integers(1, 20_000), st.integers(0, 500)), max_size=20)
 
@@ -244,7 +257,8 @@ def test_a_currency_pair_moves_both_currencies_and_is_the_rate():
 
 
 def test_an_account_in_another_currency_inverts_the_rate():
-    world = World(accounts={"DU1": AccountSettings(cash={"EUR": Decimal(100), "USD": Decimal(125)}, base_currency="EUR")})
+    cash = {"EUR": Decimal(100), "USD": Decimal(125)}
+    world = World(accounts={"DU1": AccountSettings(cash=cash, base_currency="EUR")})
     world.quote(1.25, 1.25, PAIR)
     assert world.trading._appraiser.of_account("DU1").equity == 200
 
@@ -255,7 +269,7 @@ def test_a_future_moves_cash_by_what_it_realises_and_asks_margin_of_its_whole_va
     world.quote(4000, 4000, FUT)
     assert world.cash() == 1_000_000
     figures = world.trading._appraiser.of_account(ACCOUNT)
-    assert (figures.equity, figures.initial_margin) == (1_000_000 - Decimal("4.5"), Decimal("32000"))
+    assert (figures.equity, figures.initial_margin) == (1_000_000 - Decimal("4.5"), Decimal(32000))
     world.place(order("SELL", 2), FUT)
     world.quote(4010, 4010, FUT)
     assert world.cash() == 1_000_000 + 2 * 10 * 50 - 9
@@ -271,3 +285,18 @@ def test_margin_of_long_and_short_and_what_is_left(side, sign):
     assert figures.stock_value == sign * 50_000
     assert figures.available == figures.equity - 25_000
     assert figures.equity == 1_000_000 - 5
+
+
+def test_a_days_profit_survives_corrections_and_counts_from_midnight():
+    world = World()
+    world.place(order())
+    world.quote(100, 100)
+    world.at(MONDAY + DAY)
+    world.place(order("SELL", 40))
+    world.quote(103, 103)
+    assert world.trading._appraiser.of_account(ACCOUNT).daily == 300 - 1
+    exec_id = world.executions()[-1].execution.exec_id
+    world.trading.correct(exec_id, world.now_ns, quantity=Decimal(40), price=Decimal(102))
+    figures = world.trading._appraiser.of_account(ACCOUNT)
+    assert figures.daily == 300 - 1 - 40
+    assert figures.realized == 40 * (Decimal(102) - Decimal("100.01")) - 1

@@ -23,7 +23,7 @@ def test_nothing_of_a_bracket_is_sent_before_its_last_leg():
 
     last = world.place(order("SELL", order_type="LMT", limit=110, parent_id=legs[0]))
 
-    assert [world.statuses(i) for i in (*legs, last)] == [["Submitted"], ["PreSubmitted"], ["PreSubmitted"], ["PreSubmitted"]]
+    assert [world.statuses(i) for i in (*legs, last)] == [["Submitted"], *[["PreSubmitted"]] * 3]
     assert [world.status(i).why_held for i in legs] == ["", "child", "child,trigger"]
     assert [world.status(i).parent_id for i in legs] == [0, legs[0], legs[0]]
 

@@ -1,8 +1,9 @@
 """A broker under random use, beside an oracle that knows only what was told: fills make positions, positions make cash.
 
 Each run is a sequence of orders, changes, cancels, quotes, waits and the broker's own acts, drawn by hypothesis. After
-every step: the told executions, corrections in place, sum up to the positions and the cash; every order keeps filled and
-remaining; nothing fills after its end; no child works before its parent has filled; what is for all or nothing fills so.
+every step: the told executions, corrections in place, sum up to the positions and the cash; every order's filled and
+remaining sum up to its size; nothing fills after its end; no child fills before its parent; what is for all or nothing
+fills so.
 """
 
 from collections import defaultdict
@@ -166,7 +167,7 @@ class Machine(RuleBasedStateMachine):
         if not hasattr(self, "world"):
             return
         account = self.world.trading._state.accounts[ACCOUNT]
-        held = {LISTINGS.by_instrument(i).contract.symbol: h.quantity for i, h in account.holdings.items() if h.quantity}
+        held = {contract(i).symbol: h.quantity for i, h in account.holdings.items() if h.quantity}
         assert held == self.told.positions()
         assert account.cash["USD"] == self.told.cash()
 
@@ -180,7 +181,7 @@ class Machine(RuleBasedStateMachine):
             assert 0 <= live.filled <= live.quantity
             if live.order.tif == "FOK" and live.is_done:
                 assert live.filled in {0, live.quantity}
-            if live.order.parent_id and live.filled:
+            if live.order.parent_id and (live.filled or live.stage in {"book", "front"}):
                 parent = self.world.trading._desk.find(live.client_id, live.order.parent_id)
                 assert parent is None or parent.status == "Filled"
         for history in self.told.statuses.values():

@@ -311,7 +311,8 @@ def test_an_order_for_the_opening_placed_in_the_session_waits_for_the_next():
 
 
 def show(world, kind, price):
-    {"quotes": lambda: world.quote(price - 0.01, price + 0.01, CCC), "trades": lambda: world.trade(price, instrument=CCC),
+    {"quotes": lambda: world.quote(price - 0.01, price + 0.01, CCC),
+     "trades": lambda: world.trade(price, instrument=CCC),
      "bars": lambda: world.bar(price, price + 0.02, price - 0.02, price, instrument=CCC)}[kind]()
 
 

@@ -2,10 +2,11 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from algotrade.gateway.listings import Listings
-from algotrade.gateway.trading import AccountSettings, Presets, SettingsError, Trading, TradingSettings
+from algotrade.gateway.trading import AccountSettings, Margin, Presets, SettingsError, Trading, TradingSettings
 from algotrade.gateway.trading.placing import Asked, refusal
 from algotrade.ibkr.wire.answers.contracts import PriceIncrement
 from algotrade.ibkr.wire.answers.link import NextValidId
@@ -127,12 +128,15 @@ def test_ids_outlive_a_reconnect_and_roll_back_with_a_restart_if_so_told():
 def test_prices_keep_to_the_step_of_their_band():
     listing = LISTINGS.by_instrument(AAA)
     bands = tuple(PriceIncrement(low_edge=Decimal(e), increment=Decimal(i)) for e, i in (("0", "0.01"), ("50", "0.05")))
-    asked = Asked(order(order_type="LMT", limit=49.99, tif="DAY", account="DU1234567"),
-                  type(listing)(**{f: getattr(listing, f) for f in listing.__struct_fields__} | {"increments": bands}),
-                  TradingSettings(), None, T0)
-    assert refusal(asked) is None
-    assert refusal(asked._replace(order=order(order_type="LMT", limit=50.01, tif="DAY", account="DU1234567"))).code == 110
-    assert refusal(asked._replace(order=order(order_type="LMT", limit=50.05, tif="DAY", account="DU1234567"))) is None
+    listing = msgspec.structs.replace(listing, increments=bands)
+
+    def at(limit):
+        wanted = order(order_type="LMT", limit=limit, tif="DAY", account="DU1234567")
+        return refusal(Asked(wanted, listing, TradingSettings(), None, T0))
+
+    assert at(49.99) is None
+    assert at(50.01).code == 110
+    assert at(50.05) is None
 
 
 def test_what_a_modification_may_and_may_not_change():
@@ -226,7 +230,7 @@ def test_what_precautionary_limits_let_through():
 
 def test_a_preset_time_in_force_is_told():
     world = World(presets=Presets(tif="GTC"))
-    given, own = world.place(order(order_type="LMT", limit=90)), world.place(order(order_type="LMT", limit=90, tif="DAY"))
+    given, own = (world.place(order(order_type="LMT", limit=90, tif=tif)) for tif in ("", "DAY"))
     assert world.errors() == [(given, 10349)]
     assert [world.told(i).order.tif for i in (given, own)] == ["GTC", "DAY"]
 
@@ -289,5 +293,7 @@ def test_settings_that_cannot_be():
         TradingSettings(accounts={})
     with pytest.raises(SettingsError, match="active_orders_max is 0"):
         TradingSettings(active_orders_max=0)
+    with pytest.raises(SettingsError, match="0 to open"):
+        Margin(initial=Decimal(0), maintenance=Decimal(0))
     with pytest.raises(SettingsError, match="no rate of EUR"):
         Trading(Listings(INSTRUMENTS, {}, T0), TradingSettings(usd_per={"USD": Decimal(1)}))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from algotrade.ibkr.session import AccountRefused, IbkrSettings, SettingsRefused, ibkr_settings
+from algotrade.ibkr.session import AccountRefused, IbkrSettings, MaintenanceWindow, SettingsRefused, ibkr_settings
 from algotrade.ibkr.session.account import chosen_account
 
 
@@ -35,6 +35,14 @@ def test_settings_from_the_environment():
                                     client="ib_async")
     assert ibkr_settings({}) == IbkrSettings()
     assert IbkrSettings().port == 4002
+
+
+def test_regions_have_their_hours_and_more_may_be_added():
+    own = MaintenanceWindow(name="ours", zone="UTC", start="10:00", end="11:00")
+    assert IbkrSettings(region="none", maintenance=(own,)).windows == (own,)
+    assert len(IbkrSettings(maintenance=(own,)).windows) == len(IbkrSettings().windows) + 1
+    with pytest.raises(SettingsRefused, match="region is 'mars'; allowed: america, europe, asia, none"):
+        IbkrSettings(region="mars")
 
 
 @pytest.mark.parametrize(("name", "value", "reason"), [

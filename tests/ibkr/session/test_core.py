@@ -87,8 +87,11 @@ class Link:
             self.tell(END[type(request)](request))
 
     def wait(self, seconds):
-        self.clock.advance_to(self.clock.time_ns() + int(seconds * S))
-        self.run()
+        """Let time pass in steps, as the session's thread would look every now and then."""
+        until_ns = self.clock.time_ns() + int(seconds * S)
+        while self.clock.time_ns() < until_ns:
+            self.clock.advance_to(min(until_ns, self.clock.time_ns() + 300_000_000))
+            self.run()
 
     def told(self, kind):
         return [event for event in self.events if isinstance(event, kind)]
@@ -155,7 +158,7 @@ def test_an_outage_disarms_at_once_and_arms_after_new_snapshots(code, resubscrib
     asked = len(link.written)
     link.tell(notice(code, "restored"))
     assert "open orders" in link.core.disarmed_because
-    link.run()
+    link.wait(1)
     assert link.core.disarmed_because == ""
     assert {*END} <= {type(q) for q in link.written[asked:]}
     change = next(e for e in link.told(LinkChanged) if e.code == code)
@@ -171,7 +174,7 @@ def test_exec_window_lost_in_1100():
     link.run()
     (question,) = [q for q in link.written[-5:] if isinstance(q, r.RequestExecutions)]
     link.tell(execution("missed.01"), a.ExecutionDataEnd(req_id=question.req_id))
-    link.run()
+    link.wait(1)
     assert "missed.01" in [e.answer.execution.exec_id for e in link.told(Told) if isinstance(e.answer, a.ExecutionData)]
     assert link.told(SnapshotTaken)[-1].facts.executions[0].execution.exec_id == "missed.01"
     assert link.core.disarmed_because == ""
@@ -201,6 +204,23 @@ def test_codes_that_end_the_connection(code):
     link = Link().connect()
     with pytest.raises(LinkLost, match=str(code)):
         link.tell(notice(code, "port is now 7496"))
+
+
+def test_what_comes_with_the_end_of_a_connection_is_heard():
+    link = Link().connect()
+    with pytest.raises(LinkLost):
+        link.tell(notice(1300, "reset"), execution("a.01"))
+    assert [e.answer.execution.exec_id for e in link.core.events() if isinstance(e, Told)
+            and isinstance(e.answer, a.ExecutionData)] == ["a.01"]
+
+
+def test_codes_and_farms_without_end_do_not_fill_memory():
+    link = Link().connect()
+    for number in range(2_000):
+        link.tell(notice(20_000 + number), notice(2104, f"OK:farm{number}"))
+        link.core.events()
+    assert len(link.core.codes) <= 501
+    assert len(link.core.links.farms) <= 101
 
 
 def test_unsent_orders_come_back_when_the_connection_ends_and_nothing_is_both():

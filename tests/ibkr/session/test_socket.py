@@ -50,7 +50,7 @@ def connect(library, server):
 
     def make(clock=None, **settings):
         own = {name: settings.pop(name) for name in ("fence", "order_id_min", "witness") if name in settings}
-        settings = {"port": server.port, "client": library, "connect_s": 5.0, "maintenance": (), **settings}
+        settings = {"port": server.port, "client": library, "connect_s": 5.0, "region": "none", **settings}
         wanted = IbkrSettings(**settings)
         session = Session(wanted, clock or SystemClock(), **own)
         made.append(session)
@@ -71,7 +71,7 @@ def wait_until(session, condition):
         assert clock.monotonic_ns() < until_ns, (session.disarmed_because, session.failure)
         session.wait(0.5)
         events += session.events()
-    return events
+    return events + session.events()  # what made it true may have come after the last look
 
 
 def armed(session):
@@ -366,6 +366,7 @@ def test_a_bug_in_the_sessions_thread_reaches_the_owner(connect, server):
     session.request(order(1))
     with pytest.raises(ZeroDivisionError):
         wait_until(session, lambda _: False)
+    assert "ZeroDivisionError" in session.disarmed_because
 
 
 class Tape(Witness):
@@ -414,3 +415,21 @@ def test_metrics(connect, server):
     assert samples["algotrade_ibkr_farms_broken"] == 1
     assert samples["algotrade_ibkr_codes_total"]["2103",] == 1
     assert len(list(PlaneCollector(session.samples).collect())) == len(samples)
+
+
+@pytest.mark.parametrize("stage", ["silent", "retrying", "ready"])
+def test_closing_does_not_wait(connect, server, stage):
+    if stage == "silent":
+        server.greeting = None
+    elif stage == "retrying":
+        server.close_at_once = True
+    session = connect(connect_s=60.0)
+    if stage == "silent":
+        server.wait_for(lambda: server.connections)
+    else:
+        assert session.connected(DEADLINE_S) == (stage == "ready")
+    clock = SystemClock()
+    began_ns = clock.monotonic_ns()
+    session.close()
+    assert clock.monotonic_ns() - began_ns < 2 * 10**9
+    assert session.disarmed_because

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from algotrade.domain import CancelOrder, Clock, Instruments, OrderIntent
+from algotrade.domain import CancelOrder, Clock, ExecType, Instruments, OrderIntent
 from algotrade.execution.broker import BrokerError, BrokerEvent, Cancel, Command, Place, Replace
 from algotrade.execution.ibkr.evidence import Evidence
 from algotrade.execution.ibkr.executions import Executions, SetAside, Told
@@ -68,10 +68,14 @@ class OrderSession(Protocol):
 
 
 class Memory(msgspec.Struct, kw_only=True):
-    """What a restart needs: our orders as the broker knows them, the last executions, the highest order id used."""
+    """What a restart needs: our orders as the broker knows them, the last executions, the highest order id used.
+
+    ``events``  evidence that nobody has taken yet
+    """
 
     orders: list[Tracked]
     executions: list[Told]
+    events: list[BrokerEvent]
     last_order_id: int
 
 
@@ -116,9 +120,9 @@ class IbkrBroker:
         if self._executions.set_aside:
             reasons.append(f"{len(self._executions.set_aside)} executions were set aside; "
                            f"the first because {self._executions.set_aside[0].because}")
-        split = [order.reference for order in self._orders if order.lives_twice]
-        if split:
-            reasons.append(f"{split[0]} lives twice at the broker")
+        reasons.extend(f"{order.reference} lives twice at the broker" for order in self._orders.split())
+        if self._lives.undead:
+            reasons.append(f"{len(self._lives.undead)} orders that ended are open at the broker")
         if self._evidence.is_competing:
             reasons.append("another session of this login has the market data")
         return "; ".join(filter(None, reasons))
@@ -220,11 +224,19 @@ class IbkrBroker:
         self._events.clear()
         return events
 
+    def heard(self, event: BrokerEvent) -> None:
+        """Take note of evidence that was journaled, by an earlier process or by the one that leads."""
+        order = self._orders.get(event.order_id)
+        if order is None:
+            return
+        if event.exec_type in {ExecType.TRADE, ExecType.TRADE_CORRECT}:
+            self._executions.recall(order, event)
+        self._lives.recall(order, event)
+
     def state(self) -> bytes:
         """Return what a restart needs."""
-        assert not self._events, "a snapshot with evidence that nobody has taken"
         return msgspec.msgpack.encode(Memory(orders=self._orders.state(), executions=self._executions.state(),
-                                             last_order_id=self._last_order_id))
+                                             events=self._events, last_order_id=self._last_order_id))
 
     def restore(self, data: bytes) -> None:
         """Go on from ``data``; what was under way is in doubt until the broker has told everything."""
@@ -236,6 +248,7 @@ class IbkrBroker:
             for one in order.requests:
                 one.asked_ns, one.is_written, one.looks_left = 0, True, LOOKS_IN_DOUBT
         self._orders.restore(memory.orders)
+        self._events[:] = memory.events
         self._executions.restore(memory.executions)
         self._last_order_id = memory.last_order_id
         if memory.last_order_id:
@@ -255,12 +268,12 @@ class IbkrBroker:
         try:
             for event in self._session.events():
                 self._happened(event)
+            now_ns = self._clock.monotonic_ns()
+            self._evidence.tick(now_ns)
+            if self._is_told and self._looks.is_due(now_ns):
+                self._look(now_ns)
         except s.Refused as over:
             raise BrokerError(f"the session is over: {over}") from over
-        now_ns = self._clock.monotonic_ns()
-        self._evidence.tick(now_ns)
-        if self._is_told and self._looks.is_due(now_ns):
-            self._look(now_ns)
 
     def _happened(self, event: s.SessionEvent) -> None:
         now_ns = self._clock.monotonic_ns()
@@ -302,6 +315,7 @@ class IbkrBroker:
 
     def _look(self, now_ns: int) -> None:
         self._counts["looks"] += 1
+        self._orders.ended_lately.clear()
         try:
             for question in self._looks.begin(self._session.next_request_id(), now_ns):
                 self._session.request(question)

@@ -109,12 +109,10 @@ class Executions:
         if because:
             self.put_aside(told, because)
             return
-        order.executed += one.shares - (known.quantity if known else 0)
+        _count(order, one.shares, known)
         stated = Told(execution_id=one.exec_id, order_id=order.order_id, quantity=one.shares, price=one.price,
                       event_time_ns=self._time_ns(one, time_ns))
-        self._told[name] = stated
-        if len(self._told) > EXECUTIONS_KEPT:
-            self._told.popitem(last=False)
+        self._keep(name, stated)
         parked = self._parked.pop(name, None)
         is_its_own = parked is not None and parked.exec_id == one.exec_id
         commission = self._cost(order, parked) if parked is not None and is_its_own else None
@@ -179,6 +177,17 @@ class Executions:
             return f"its price is {one.price}; allowed: a finite price"
         return ""
 
+    def recall(self, order: Tracked, event: BrokerEvent) -> None:
+        """Take it that this execution was told before, and taken."""
+        assert event.execution_id is not None, "a trade without an execution id"
+        name, revision = execution_and_revision(event.execution_id)
+        known = self._told.get(name)
+        if known is not None and execution_and_revision(known.execution_id)[1] >= revision:
+            return
+        _count(order, event.quantity, known)
+        self._keep(name, Told(execution_id=event.execution_id, order_id=order.order_id, quantity=event.quantity,
+                              price=event.price, event_time_ns=event.event_time_ns))
+
     def state(self) -> list[Told]:
         """Return the executions that are kept."""
         return list(self._told.values())
@@ -186,6 +195,11 @@ class Executions:
     def restore(self, told: list[Told]) -> None:
         """Go on from ``told``."""
         self._told = OrderedDict((execution_and_revision(one.execution_id)[0], one) for one in told)
+
+    def _keep(self, name: str, told: Told) -> None:
+        self._told[name] = told
+        if len(self._told) > EXECUTIONS_KEPT:
+            self._told.popitem(last=False)
 
     def _why_not(self, order: Tracked, told: a.ExecutionData, revision: int) -> str:
         con_id, side = self._con_ids[order.instrument], SIDES.get(told.execution.side)
@@ -222,3 +236,10 @@ class Executions:
             self._counts["times_unread"] += 1
             get_log().warning("execution_time_unread", execution_id=one.exec_id, because=str(error))
             return heard_ns
+
+
+def _count(order: Tracked, quantity: Decimal, known: Told | None) -> None:
+    """Count an execution of ``quantity`` units, which was known as ``known``."""
+    before = known.quantity if known else Decimal(0)
+    order.executed += quantity - before
+    order.taken_back += max(before - quantity, Decimal(0))

@@ -36,6 +36,8 @@ class Lives:
         self._events = events
         self._counts = counts
         self.look_at_ns: int | None = None
+        self.undead: set[int] = set()
+        """Our ids of the orders that ended here, and that the last look found open at the broker all the same."""
 
     def look(self, order: Tracked, at_ns: int) -> None:
         """Look for ``order`` at ``at_ns`` at the latest."""
@@ -92,7 +94,7 @@ class Lives:
         if order.has_ended:
             return
         most = max((order.terms.quantity, *(one.wanted.quantity for one in order.requests if one.wanted is not None)))
-        if order.awaits_fills and order.filled_told is not None and order.executed >= order.filled_told:
+        if order.awaits_fills and order.filled_told is not None and not order.is_short:
             self.end(order, time_ns)
         elif order.executed >= most and not order.lives_twice:
             self._orders.ended(order)
@@ -102,11 +104,13 @@ class Lives:
         """Take it that the incarnation ``perm_id`` ended in ``status``, having filled so much, None: it did not say."""
         if perm_id == 0 and len(order.perm_ids) == 1:
             perm_id = order.perm_ids[0]
+        if perm_id not in (0, *order.perm_ids):
+            return
         order.done = {**order.done, perm_id: status}
         if order.has_ended or not set(order.perm_ids) <= set(order.done):
             return
         order.filled_told = order.filled_told if filled is None else filled
-        if order.filled_told is not None and order.executed >= order.filled_told:
+        if order.filled_told is not None and not order.is_short:
             self.end(order, time_ns)
             return
         if order.awaits_fills:
@@ -117,24 +121,45 @@ class Lives:
     def end(self, order: Tracked, time_ns: int) -> None:
         """End the order in the state that the broker told, now that its executions are told too, or cannot be."""
         order.awaits_fills = False
-        is_short = order.filled_told is not None and order.executed < order.filled_told
-        if is_short:
+        if order.is_short:
             self._counts["fills_missing"] += 1
             get_log().error("fills_missing", reference=order.reference, filled=str(order.filled_told),
                             executed=str(order.executed))
         was_taken = order.is_acknowledged or bool(order.executed)
         if FILLED in order.done.values():
-            if is_short or order.filled_told is None:
+            is_whole = order.executed >= order.terms.quantity
+            if order.is_short or (order.filled_told is None and not is_whole):
                 self.lose(order, "fills_missing", time_ns)
                 return
-            if order.executed < order.terms.quantity:
-                # The broker had cut its size: what is left of ours will not fill.
+            if is_whole:
+                self._no_more(order, time_ns)
+            else:
+                # The broker had cut its size, or an execution was taken back: the rest of ours will not fill.
                 self._say(order, ExecType.CANCELED, time_ns, "nothing_left")
         elif not was_taken and (order.against or INACTIVE in order.done.values()):
             self._say(order, ExecType.REJECTED, time_ns, order.against or "inactive")
         else:
             self._say(order, ExecType.CANCELED, time_ns, order.against)
         self._orders.ended(order)
+
+    def recall(self, order: Tracked, event: BrokerEvent) -> None:
+        """Take it that this was said of the order before, and taken."""
+        match event.exec_type:
+            case ExecType.NEW:
+                order.is_acknowledged, order.is_lost = True, False
+            case ExecType.TRADE | ExecType.TRADE_CORRECT:
+                order.is_acknowledged, order.is_lost = True, False
+                if order.executed >= order.terms.quantity and not order.requests:
+                    self._orders.ended(order)
+            case ExecType.ORDER_STATUS:
+                order.is_lost = not order.has_ended
+            case ExecType.REPLACED | ExecType.CANCEL_REJECTED:
+                for one in [one for one in order.requests if one.request_id == event.request_id]:
+                    if event.exec_type is ExecType.REPLACED and one.wanted is not None:
+                        order.terms = one.wanted
+                    order.requests = [other for other in order.requests if other is not one]
+            case _:
+                self._orders.ended(order)
 
     def never_sent(self, order: Tracked, because: str, time_ns: int) -> None:
         """End an order of which no byte has left: this we know without the broker."""
@@ -156,8 +181,25 @@ class Lives:
             elif order.against and not order.is_acknowledged:
                 self._say(order, ExecType.REJECTED, time_ns, order.against)
                 self._orders.ended(order)
+            elif order.executed >= order.terms.quantity:
+                self._no_more(order, time_ns)
+                self._orders.ended(order)
             else:
                 self._missed(order, time_ns, now_ns)
+
+    def _no_more(self, order: Tracked, time_ns: int) -> None:
+        """Say of an order that is filled that no change will make it larger."""
+        for one in [one for one in order.requests if one.wanted and one.wanted.quantity > order.executed]:
+            self.refused(order, one, "order_is_filled", time_ns)
+
+    def buried(self, seen_open: set[int]) -> None:
+        """See whether a complete look found an order open that had ended before it began: then one of us is wrong."""
+        ended = {i for i in seen_open - self._orders.ended_lately if (order := self._orders.get(i)) and order.has_ended}
+        for order_id in sorted(ended - self.undead):
+            self._counts["ended_but_open"] += 1
+            order = self._orders.get(order_id)
+            get_log().error("ended_but_open", reference=order.reference if order else "", order_id=order_id)
+        self.undead = ended
 
     def _found(self, order: Tracked, began_ns: int, time_ns: int, now_ns: int) -> None:
         """Take it that the order is open: then requests in doubt that do not show in it were not carried out."""

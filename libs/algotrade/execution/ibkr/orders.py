@@ -7,7 +7,7 @@ reference: a restarted Gateway gives ids of lost orders again (observed).
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
@@ -17,6 +17,8 @@ from algotrade.execution.ibkr.codes import Doing
 
 ENDED_KEPT = 4_096
 """Orders kept after their end, for what is told of them late. Open ones are bounded by the risk gate."""
+PERM_IDS_MAX = 16
+"""Incarnations of one order that are tracked."""
 REFERENCE_CHARACTERS_MAX = 128
 """Longer references are our bug (assumed: the broker documents no length)."""
 
@@ -54,7 +56,7 @@ class Tracked(msgspec.Struct, kw_only=True):
     ``has_ended``        nothing more is expected
     ``against``          what the broker said against a new order
     ``filled_told``      units filled, as the state in which it ended said; None: it did not say
-    ``executed``         units of the executions that were told
+    ``executed``         units of the executions that were told, as corrected; ``taken_back``: what corrections took off
     ``misses``           complete looks in a row that did not find it anywhere; ``missed_ns``: the last, monotonic
     ``sent_ns``          monotonic
     ``is_heard``         anything at all was told of it since it was sent
@@ -79,6 +81,7 @@ class Tracked(msgspec.Struct, kw_only=True):
     against: str = ""
     filled_told: Decimal | None = None
     executed: Decimal = Decimal(0)
+    taken_back: Decimal = Decimal(0)
     misses: int = 0
     missed_ns: int = 0
     sent_ns: int = 0
@@ -102,6 +105,14 @@ class Tracked(msgspec.Struct, kw_only=True):
     def side(self) -> Side:
         """Return the order's side."""
         return self.terms.side
+
+    @property
+    def is_short(self) -> bool:
+        """Tell whether executions are missing of those that the state in which it ended counts.
+
+        The state of an order does not follow corrections of its executions (assumed).
+        """
+        return self.filled_told is not None and self.executed + self.taken_back < self.filled_told
 
     @property
     def is_split(self) -> bool:
@@ -136,13 +147,18 @@ class BrokerOrders:
         self._by_perm: dict[int, int] = {}
         self._by_connection: dict[int, int] = {}
         self._ended: OrderedDict[int, None] = OrderedDict()
+        self._split: set[int] = set()
+        self.ended_lately: set[int] = set()
+        """Our ids of the orders that ended since this was last cleared, when a look began."""
 
-    def __iter__(self) -> Iterator[Tracked]:
-        return iter(list(self._orders.values()))
+    def split(self) -> list[Tracked]:
+        """Return the orders that live twice."""
+        return [order for i in sorted(self._split) if (order := self._orders.get(i)) is not None and order.lives_twice]
 
     def open(self) -> list[Tracked]:
         """Return the orders that have not ended."""
-        return [order for order in self._orders.values() if not order.has_ended]
+        # A copy first: metrics are read in another thread.
+        return [order for order in list(self._orders.values()) if not order.has_ended]
 
     def add(self, order: Tracked) -> None:
         """Track ``order``."""
@@ -155,6 +171,8 @@ class BrokerOrders:
         self._by_reference[reference] = order.order_id
         for perm_id in order.perm_ids:
             self._by_perm[perm_id] = order.order_id
+        if order.is_split:
+            self._split.add(order.order_id)
         if order.has_ended:
             self.ended(order)
 
@@ -162,10 +180,12 @@ class BrokerOrders:
         """Keep ``order`` among those that ended; the oldest beyond ``ENDED_KEPT`` is forgotten."""
         order.has_ended = True
         order.requests = []
+        self.ended_lately.add(order.order_id)
         self._ended[order.order_id] = None
         if len(self._ended) > ENDED_KEPT:
             oldest, _ = self._ended.popitem(last=False)
             forgotten = self._orders.pop(oldest)
+            self._split.discard(oldest)
             self._by_reference.pop(forgotten.reference, None)
             for perm_id in forgotten.perm_ids:
                 self._by_perm.pop(perm_id, None)
@@ -201,6 +221,11 @@ class BrokerOrders:
         """Return the order that an error names, which tells nothing but the order id."""
         return self._get(self._by_connection.get(order_id))
 
+    def of_own_request(self, order_id: int) -> Tracked | None:
+        """Return the order that a request of ours names: we never give an id twice."""
+        return self.by_request(order_id) or next(
+            (order for order in self.open() if order.broker_order_id == order_id), None)
+
     def identified(self, order: Tracked, perm_id: int, order_id: int | None = None, client_id: int = -1) -> bool:
         """Take note of the ids that the broker told with our reference; True where that is a second incarnation."""
         if order_id is not None and order_id > 0 and client_id == self._client_id:
@@ -208,8 +233,12 @@ class BrokerOrders:
             self._by_connection[order_id] = order.order_id
         if perm_id == 0 or perm_id in order.perm_ids:
             return False
+        if len(order.perm_ids) == PERM_IDS_MAX:
+            return True  # split as it is, and no broker gives so many
         order.perm_ids = [*order.perm_ids, perm_id]
         self._by_perm[perm_id] = order.order_id
+        if order.is_split:
+            self._split.add(order.order_id)
         return order.is_split
 
     def state(self) -> list[Tracked]:
@@ -219,7 +248,7 @@ class BrokerOrders:
     def restore(self, orders: Iterable[Tracked]) -> None:
         """Go on from ``orders``, of an earlier process: no order id names anything yet."""
         self._orders, self._by_reference, self._by_perm = {}, {}, {}
-        self._by_connection, self._ended = {}, OrderedDict()
+        self._by_connection, self._ended, self._split = {}, OrderedDict(), set()
         for order in orders:
             self.add(order)
 

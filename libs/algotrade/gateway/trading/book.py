@@ -1,19 +1,24 @@
 """The orders of one instrument against what the market shows; every fill comes from the kernels of ``matching``."""
 
+import functools
 from collections.abc import Callable, Sequence
+from decimal import Decimal
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
 
-from algotrade.domain import Flag, Instrument, Records
-from algotrade.domain.market import Record
+from algotrade.domain import QUARANTINE, Flag, Instrument, Records
 from algotrade.domain.session import NEVER_NS
+from algotrade.gateway.trading.market import BarRow, QuoteRow, Row, TradeRow
 from algotrade.gateway.trading.orders import Live, Stage
 from algotrade.matching.conditions import best_of_bar, touched_at_moment, touched_in_bar, trailed
 from algotrade.matching.fill import UNLIMITED_LOTS, available_lots, fires_at_moment, spread_ticks, to_ticks
 from algotrade.matching.models import VenueModel
 from algotrade.matching.orders import EVENT, FILLED, WORKING
 from algotrade.matching.venue import meet_bar, meet_moment
+
+_OUTSIDE, _PUT_ASIDE = int(Flag.OUTSIDE_SESSION), int(QUARANTINE)
 
 
 class Shown(NamedTuple):
@@ -53,46 +58,51 @@ class Met(NamedTuple):
     was_resting: bool
 
 
-def quote_shown(row: Record, instrument: Instrument, model: VenueModel) -> Shown | None:
-    """Return a quote; None where it is crossed or a price is missing: it fills nobody."""
-    bid, ask = float(row["bid"]), float(row["ask"])
-    if not 0 < bid <= ask < np.inf:
+def shown(row: Row, instrument: Instrument, model: VenueModel) -> Shown | None:
+    """Return a record as the kernels take it; None where it is crossed, contradicts itself or misses a price.
+
+    A trade shows half the assumed spread around its price; a bar costs that, and slippage.
+    """
+    if row.flags & _PUT_ASIDE:
         return None
-    tick, lot = float(instrument.tick), float(instrument.lot)
+    tick, lot = _scale(instrument.tick), _scale(instrument.lot)
+    if isinstance(row, QuoteRow):
+        return _quote(row, tick, lot, model)
+    return _trade(row, tick, lot, model) if isinstance(row, TradeRow) else _bar(row, tick, lot, model)
+
+
+def _quote(row: QuoteRow, tick: float, lot: float, model: VenueModel) -> Shown | None:
+    if not 0 < row.bid <= row.ask < inf:
+        return None
+    share = model.volume_share_max
     return Shown(
-        int(row["sequence"]), int(row["event_time_ns"]), to_ticks(0.5 * (bid + ask), tick), to_ticks(bid, tick),
-        to_ticks(ask, tick), available_lots(row["bid_size"], lot, model.volume_share_max),
-        available_lots(row["ask_size"], lot, model.volume_share_max), False, model.slippage_ticks, _is_outside(row))
+        row.sequence, row.event_time_ns, to_ticks(0.5 * (row.bid + row.ask), tick), to_ticks(row.bid, tick),
+        to_ticks(row.ask, tick), available_lots(row.bid_size, lot, share), available_lots(row.ask_size, lot, share),
+        False, model.slippage_ticks, bool(row.flags & _OUTSIDE))
 
 
-def trade_shown(row: Record, instrument: Instrument, model: VenueModel) -> Shown | None:
-    """Return a trade, half the assumed spread around its price; None where that is missing."""
-    price = float(row["price"])
-    if not 0 < price < np.inf:
+def _trade(row: TradeRow, tick: float, lot: float, model: VenueModel) -> Shown | None:
+    if not 0 < row.price < inf:
         return None
-    tick = float(instrument.tick)
-    ticks, half = to_ticks(price, tick), spread_ticks(model.half_spread_bps, price, tick)
-    lots = available_lots(row["size"], float(instrument.lot), model.volume_share_max)
-    return Shown(int(row["sequence"]), int(row["event_time_ns"]), ticks, ticks - half, ticks + half, lots, lots, True,
-                 model.slippage_ticks, _is_outside(row))
+    ticks, half = to_ticks(row.price, tick), spread_ticks(model.half_spread_bps, row.price, tick)
+    lots = available_lots(row.size, lot, model.volume_share_max)
+    return Shown(row.sequence, row.event_time_ns, ticks, ticks - half, ticks + half, lots, lots, True,
+                 model.slippage_ticks, bool(row.flags & _OUTSIDE))
 
 
-def bar_shown(row: Record, instrument: Instrument, model: VenueModel) -> Shown | None:
-    """Return a bar; None where one of its prices is missing or contradicts the others."""
-    opened, high, low, close = (float(row[name]) for name in ("open", "high", "low", "close"))
-    if not 0 < low <= min(opened, close) <= max(opened, close) <= high < np.inf:
+def _bar(row: BarRow, tick: float, lot: float, model: VenueModel) -> Shown | None:
+    if not 0 < row.low <= min(row.open, row.close) <= max(row.open, row.close) <= row.high < inf:
         return None
-    tick = float(instrument.tick)
-    close_ticks = to_ticks(close, tick)
-    lots = available_lots(row["volume"], float(instrument.lot), model.volume_share_max)
+    ticks, lots = to_ticks(row.close, tick), available_lots(row.volume, lot, model.volume_share_max)
     return Shown(
-        int(row["sequence"]), int(row["event_time_ns"]), close_ticks, close_ticks, close_ticks, lots, lots, True,
-        model.slippage_ticks, _is_outside(row), int(row["open_time_ns"]), to_ticks(opened, tick), to_ticks(high, tick),
-        to_ticks(low, tick), spread_ticks(model.half_spread_bps, opened, tick) + model.slippage_ticks)
+        row.sequence, row.event_time_ns, ticks, ticks, ticks, lots, lots, True, model.slippage_ticks,
+        bool(row.flags & _OUTSIDE), row.open_time_ns, to_ticks(row.open, tick), to_ticks(row.high, tick),
+        to_ticks(row.low, tick), spread_ticks(model.half_spread_bps, row.open, tick) + model.slippage_ticks)
 
 
-def _is_outside(row: Record) -> bool:
-    return bool(row["flags"] & Flag.OUTSIDE_SESSION)
+@functools.lru_cache(maxsize=4096)
+def _scale(step: Decimal) -> float:
+    return float(step)
 
 
 def auction_shown(price_ticks: int, time_ns: int, model: VenueModel) -> Shown:

@@ -1,11 +1,64 @@
 """Batches of market records: which of them orders have to meet one by one, and the last price of all the others."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from algotrade.domain import QUARANTINE, Kind, MarketBatch, Records
+from algotrade.domain import LAYOUTS, QUARANTINE, Kind, MarketBatch, Records
+
+FEW = 16
+"""Records that are not worth numpy's overhead."""
+_PUT_ASIDE = int(QUARANTINE)
+
+
+class QuoteRow(NamedTuple):
+    """A quote's fields, in the order of its layout."""
+
+    sequence: int
+    event_time_ns: int
+    receive_time_ns: int
+    instrument: int
+    flags: int
+    bid: float
+    ask: float
+    bid_size: float
+    ask_size: float
+
+
+class TradeRow(NamedTuple):
+    """A trade's fields, in the order of its layout."""
+
+    sequence: int
+    event_time_ns: int
+    receive_time_ns: int
+    instrument: int
+    flags: int
+    price: float
+    size: float
+
+
+class BarRow(NamedTuple):
+    """A bar's fields, in the order of its layout."""
+
+    sequence: int
+    event_time_ns: int
+    receive_time_ns: int
+    instrument: int
+    flags: int
+    open_time_ns: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+Row = QuoteRow | TradeRow | BarRow
+ROWS: dict[Kind, type[QuoteRow] | type[TradeRow] | type[BarRow]] = {
+    Kind.QUOTE: QuoteRow, Kind.TRADE: TradeRow, Kind.BAR: BarRow}
+assert all(ROWS[kind]._fields == LAYOUTS[kind].names for kind in Kind), "rows follow the layouts"
 
 
 def usable(kind: Kind, records: Records) -> npt.NDArray[np.bool_]:
@@ -17,7 +70,7 @@ def usable(kind: Kind, records: Records) -> npt.NDArray[np.bool_]:
     else:
         low, high = records["low"], records["high"]
     good: npt.NDArray[np.bool_] = (
-        (low > 0) & (low <= high) & (high < np.inf) & ((records["flags"] & int(QUARANTINE)) == 0))
+        (low > 0) & (low <= high) & (high < np.inf) & ((records["flags"] & _PUT_ASIDE) == 0))
     return good
 
 
@@ -35,7 +88,12 @@ def last_of_each(instruments: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
 
 
 def split(batch: MarketBatch, hot: set[int]) -> tuple[list[tuple[Kind, Records]], list[tuple[Kind, Records]]]:
-    """Return (records of instruments in ``hot``, last records of the others), each by kind; unusable ones left out."""
+    """Return (records of instruments in ``hot``, last records of the others), each by kind; unusable ones left out.
+
+    Of a few records all are hot: to look at them one by one is quicker than to sort them out.
+    """
+    if len(batch) <= FEW:
+        return [(kind, records) for kind, records in batch.arrays().items() if len(records)], []
     wanted = np.array(sorted(hot), dtype=np.int32)
     mine, rest = [], []
     for kind, records in batch.arrays().items():
@@ -48,10 +106,9 @@ def split(batch: MarketBatch, hot: set[int]) -> tuple[list[tuple[Kind, Records]]
     return mine, rest
 
 
-def merged(parts: list[tuple[Kind, Records]]) -> Iterator[tuple[Kind, np.void]]:
-    """Return the records of several kinds one by one, in the order of their sequence."""
-    sequences = np.concatenate([records["sequence"] for _, records in parts] or [np.empty(0, dtype=np.int64)])
-    homes = [(kind, records, i) for kind, records in parts for i in range(len(records))]
-    for position in np.argsort(sequences, kind="stable"):
-        kind, records, i = homes[position]
-        yield kind, records[i]
+def merged(parts: list[tuple[Kind, Records]]) -> Iterator[tuple[Kind, Row]]:
+    """Return the records of several kinds one by one, in the order of their sequence, as plain Python values."""
+    rows = [(kind, ROWS[kind]._make(row)) for kind, records in parts for row in records.tolist()]
+    if len(parts) > 1:
+        rows.sort(key=lambda kind_and_row: kind_and_row[1].sequence)
+    return iter(rows)

@@ -39,14 +39,14 @@ from algotrade.ibkr.session.events import (
 )
 from algotrade.ibkr.session.link import Channel, FarmState, OrderLinkState, SocketState
 from algotrade.ibkr.session.order_ids import REQUEST_ID_FIRST
-from algotrade.ibkr.session.reconnect import ASIA, EUROPE, NORTH_AMERICA, MaintenanceWindow
+from algotrade.ibkr.session.reconnect import REGIONS, MaintenanceWindow
 from algotrade.ibkr.session.sender import Lane
 from algotrade.ibkr.session.session import Session, Witness
 from algotrade.ibkr.session.settings import IbkrSettings, ibkr_settings
 from algotrade.ibkr.session.snapshots import SnapshotFacts
 
 __all__ = [
-    "ASIA", "EUROPE", "NORTH_AMERICA", "REQUEST_ID_FIRST", "AccountRefused", "ArmingChanged", "Channel",
+    "REGIONS", "REQUEST_ID_FIRST", "AccountRefused", "ArmingChanged", "Channel",
     "ClientIdInUse", "ClosedAtOnce", "ConnectFailed", "Disarmed", "FarmState", "IbkrSettings", "Lane", "LibraryMissing",
     "LinkChanged", "LinkDown", "LinkLost", "MaintenanceWindow", "NotAnApiPort", "NothingListens", "OrderIdsExhausted",
     "OrderIdsRolledBack", "OrderLinkState", "Quarantined", "QueueFull", "ReadOnly", "Refused", "RequestRefused",

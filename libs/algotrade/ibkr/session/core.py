@@ -41,6 +41,8 @@ HOLE_NS = 30 * NANOSECONDS_PER_SECOND
 HISTORY_ENDS = (
     a.HistoricalData, a.HeadTimestamp, a.HistoricalTicks, a.HistoricalTicksBidAsk, a.HistoricalTicksLast)
 """With these a request for history is answered; with ticks, once they say that they are done."""
+CODES_MAX, OTHER_CODE = 500, 0
+"""Different codes that are counted each for itself; there are some 450 documented ones."""
 OWN_QUEUED_MAX = 100
 """The session puts no question of its own behind more than these."""
 QUARANTINE_KEPT = 100
@@ -117,13 +119,15 @@ class Core:
             found = self._inbound.feed(data)
         except WireError as error:
             raise e.LinkLost(f"the stream broke: {error}") from error
+        failure = None
         for answer in found:
-            if isinstance(answer, Unreadable):
-                self._unreadable(answer, time_ns)
-            else:
-                self.counts["answers"] += 1
-                self._answered(answer, time_ns)
+            try:
+                self._take_in(answer, time_ns)
+            except e.SessionError as error:  # what came with it is heard nevertheless
+                failure = failure or error
         self._look_at_arming()
+        if failure is not None:
+            raise failure
 
     def lost(self, failure: e.SessionError) -> None:
         """Hand back what waits and void what was known: the connection has ended, or was never made."""
@@ -245,7 +249,7 @@ class Core:
 
     def maintenance(self) -> str:
         """Return the maintenance window that it is now and when it ends, "" outside of all."""
-        found = window_at(self._settings.maintenance, self._clock.time_ns())
+        found = window_at(self._settings.windows, self._clock.time_ns())
         if found is None:
             return ""
         end = datetime.fromtimestamp(found[1] // NANOSECONDS_PER_SECOND, UTC)
@@ -300,6 +304,13 @@ class Core:
             self.counts["unsent"] += 1
             self._events.append(ev.Unsent(back.queued.request, back.because, self._clock.time_ns()))
 
+    def _take_in(self, answer: Answer | Unreadable, time_ns: int) -> None:
+        if isinstance(answer, Unreadable):
+            self._unreadable(answer, time_ns)
+        else:
+            self.counts["answers"] += 1
+            self._answered(answer, time_ns)
+
     def _unreadable(self, found: Unreadable, time_ns: int) -> None:
         self.counts["quarantined"] += 1
         told = ev.Quarantined(payload=found.payload[:QUARANTINE_BYTES_MAX], because=found.because,
@@ -335,7 +346,8 @@ class Core:
             self.has_work = True
 
     def _error(self, error: a.ErrorMessage, now_ns: int) -> None:
-        self.codes[error.code] += 1
+        known = error.code in self.codes or len(self.codes) < CODES_MAX
+        self.codes[error.code if known else OTHER_CODE] += 1
         self.has_work = True
         self.sender.answered(error.req_id)
         if error.code == CLIENT_ID_IN_USE and self.links.socket is SocketState.CONNECTING:

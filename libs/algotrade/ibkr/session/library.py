@@ -16,6 +16,7 @@ from algotrade.ibkr.session.errors import LibraryMissing, NothingListens
 GREETING_MESSAGES = 2
 """What the library writes by itself: its versions, and the start message."""
 LIBRARY_S_MORE = 5.0
+CANCEL_S = 0.05
 _QUIET = ("ib_insync", "ib_async", "eventkit")
 
 
@@ -106,8 +107,7 @@ class LibraryLink:
                 return Opening.SILENT
             raise NothingListens(f"{host}:{port} does not answer within {timeout_s:g} s")
         finally:
-            connecting.cancel()
-            await asyncio.gather(connecting, return_exceptions=True)
+            await _ended(connecting)
 
     def start_reading(self) -> None:
         """Take the library's own reading out, once everything that it waits for has come."""
@@ -153,6 +153,15 @@ def _raise_translated(connecting: "asyncio.Future[None]", host: str, port: int) 
         raise NothingListens(f"{host}:{port} takes no connection: {error.strerror or error}") from error
     if error is not None:
         raise error
+
+
+async def _ended(task: "asyncio.Future[None]") -> None:
+    """Cancel ``task`` until it has ended: `wait_for` forgets a cancellation that meets its result (Python 3.11)."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=CANCEL_S)
+    if not task.cancelled():
+        task.exception()  # looked at, so that nobody complains that it was not
 
 
 def _not_read(_fields: list[str]) -> None:

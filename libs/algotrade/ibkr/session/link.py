@@ -123,6 +123,12 @@ class Change(NamedTuple):
     event: LinkEvent
 
 
+FARMS_MAX = 100
+"""Farms that are told apart; the broker has some twenty. Another then counts as its sort."""
+FARMS_NAME_MAX = 40
+"""Characters of a farm's name that are kept; the broker's are short."""
+
+
 class LinkStates:
     """The channels of one session."""
 
@@ -154,7 +160,9 @@ class LinkStates:
             return self._orders_event(event)
         if code in FARM_CODES:
             farm_event, sort = FARM_CODES[code]
-            return [self._farm_event(farm_name(text, sort), farm_event)]
+            name = farm_name(text, sort)
+            is_known = name in self.farms or len(self.farms) < FARMS_MAX
+            return [self._farm_event(name if is_known else sort, farm_event)]
         return []
 
     def _orders_event(self, event: LinkEvent) -> list[Change]:
@@ -169,10 +177,6 @@ class LinkStates:
         if event is not E.LOST:
             self.farms[name] = following
         return Change(Channel.FARM, name, following, event)
-
-
-FARMS_NAME_MAX = 40
-"""Characters of a farm's name that are kept; the broker's are short."""
 
 
 def farm_name(text: str, sort: str) -> str:

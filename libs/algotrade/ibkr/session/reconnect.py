@@ -93,6 +93,11 @@ ASIA = (
 """The same for Asia and the Pacific."""
 
 
+REGIONS: dict[str, tuple[MaintenanceWindow, ...]] = {
+    "america": NORTH_AMERICA, "europe": EUROPE, "asia": ASIA, "none": ()}
+"""The hours by region; "none" has none, as a simulated Gateway."""
+
+
 def window_at(windows: Iterable[MaintenanceWindow], time_ns: int) -> tuple[MaintenanceWindow, int] | None:
     """Return the window that holds ``time_ns`` and ends last, with its end (ns since 1970 UTC); None outside of all."""
     inside = [(window, end) for window in windows if (end := window.ends_ns(time_ns)) is not None]

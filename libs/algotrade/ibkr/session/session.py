@@ -24,6 +24,7 @@ from algotrade.telemetry.metrics import Samples
 
 JOIN_S = 10.0
 """How long closing may take; longer is our bug."""
+CLOSED = "the session was closed"
 BLOCKED_S = 0.01
 """How long to wait before looking again whether a socket that took no more does so now."""
 
@@ -74,6 +75,7 @@ class Session:
         self._thread = threading.Thread(target=self._run, name="ibkr-session", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
+        self._closing: asyncio.Event | None = None
         self._link: LibraryLink | None = None
         self._dropped: Exception | None = None
         self._is_closing = False
@@ -102,6 +104,8 @@ class Session:
         with self._changed:
             self._is_closing = True
             self._wake_up()
+            if self._loop is not None and self._closing is not None:
+                self._loop.call_soon_threadsafe(self._closing.set)
         if self._thread.is_alive():
             self._thread.join(JOIN_S)
             assert not self._thread.is_alive(), "the session's thread does not end"
@@ -220,7 +224,7 @@ class Session:
     def _wake_up(self) -> None:
         """Let the session's thread look again; under the lock."""
         loop, wake = self._loop, self._wake
-        if loop is not None and wake is not None and not loop.is_closed():
+        if loop is not None and wake is not None:
             loop.call_soon_threadsafe(wake.set)
 
     # The session's thread.
@@ -235,13 +239,21 @@ class Session:
 
     def _end(self, error: Exception | None) -> None:
         with self._changed:
-            self._loop = self._wake = None
             self._fatal = self._fatal or error
             self._changed.notify_all()
+            if error is not None:
+                self._core.lost(SessionError(f"the session's thread has ended: {error!r}"))
 
     async def _connections(self) -> None:
-        self._wake = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
+        self._wake, self._closing = asyncio.Event(), asyncio.Event()
+        self._loop = asyncio.get_running_loop()  # last: from here on the owner may call into it
+        try:
+            await self._connect_again_and_again()
+        finally:
+            with self._changed:  # before the loop is closed: nobody may call into it any more
+                self._loop = self._wake = self._closing = None
+
+    async def _connect_again_and_again(self) -> None:
         while not self._is_closing:
             failure = await self._connection()
             with self._changed:
@@ -276,7 +288,6 @@ class Session:
 
     async def _connection(self) -> SessionError:
         """Make a connection and keep it; return why it ended."""
-        settings = self.settings
         self._dropped = None
         with self._changed:
             self._core.opening()
@@ -284,9 +295,11 @@ class Session:
             self._witness.connected()
         link = None
         try:
-            link = self._link = LibraryLink(settings.client, self._arrived, self._sent)
+            link = self._link = LibraryLink(self.settings.client, self._arrived, self._sent)
             link.lost.add_done_callback(lambda _: self._stir())
-            opening = await link.open(settings.host, settings.port, settings.client_id, settings.connect_s)
+            opening = await self._opened(link)
+            if opening is None:
+                return SessionError(CLOSED)
             if opening is not Opening.READY:
                 return self._why(link, opening)
             link.start_reading()
@@ -303,6 +316,21 @@ class Session:
                 link.drop()
                 if link.has_socket:  # the next connection must not meet this one's end
                     await link.lost
+
+    async def _opened(self, link: LibraryLink) -> Opening | None:
+        """Return how far connecting came, None where the session was closed meanwhile."""
+        settings = self.settings
+        assert self._closing is not None
+        opening = asyncio.ensure_future(
+            link.open(settings.host, settings.port, settings.client_id, settings.connect_s))
+        closing = asyncio.ensure_future(self._closing.wait())
+        await asyncio.wait({opening, closing}, return_when=asyncio.FIRST_COMPLETED)
+        closing.cancel()
+        if opening.done():
+            return opening.result()
+        opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)
+        return None
 
     def _why(self, link: LibraryLink, opening: Opening) -> SessionError:
         """Return why the connection ended; a bug of ours that ended it is raised."""
@@ -329,7 +357,7 @@ class Session:
                     wait_s = self._core.step()
             await self._woken(BLOCKED_S if is_blocked else wait_s)
         if self._is_closing and not link.lost.done() and self._dropped is None:
-            return SessionError("the session was closed")
+            return SessionError(CLOSED)
         return self._why(link, Opening.CLOSED)
 
     def _write(self, link: LibraryLink) -> None:

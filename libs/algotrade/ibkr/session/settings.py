@@ -7,7 +7,7 @@ import msgspec
 
 from algotrade.ibkr.session.account import LIVE_PORTS, PAPER_PORTS, is_paper
 from algotrade.ibkr.session.errors import SettingsRefused
-from algotrade.ibkr.session.reconnect import NORTH_AMERICA, MaintenanceWindow
+from algotrade.ibkr.session.reconnect import REGIONS, MaintenanceWindow
 
 LIBRARIES = ("ib_insync", "ib_async")
 CLIENT_ID_MAX = 2**31 - 1
@@ -25,7 +25,9 @@ class IbkrSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ``read_only``    send no order and no cancel
     ``client``       library that connects: ib_insync or ib_async
     ``connect_s``    seconds that connecting may take, up to account and first order id
-    ``maintenance``  hours in which the broker resets its servers: silence is expected, and reconnecting is patient
+    ``region``       whose hours of maintenance are the broker's: america, europe, asia, or none. Within them silence is
+                     expected, and reconnecting is patient
+    ``maintenance``  more such hours
     """
 
     host: str = "127.0.0.1"
@@ -35,7 +37,8 @@ class IbkrSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     read_only: bool = False
     client: str = "ib_insync"
     connect_s: float = 10.0
-    maintenance: tuple[MaintenanceWindow, ...] = NORTH_AMERICA
+    region: str = "america"
+    maintenance: tuple[MaintenanceWindow, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.host or not self.host.isprintable() or " " in self.host:
@@ -56,6 +59,13 @@ class IbkrSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise SettingsRefused(f"client is {self.client!r}; allowed: {', '.join(LIBRARIES)}")
         if not 0 < self.connect_s <= CONNECT_S_MAX:
             raise SettingsRefused(f"connect_s is {self.connect_s}; allowed: above 0, up to {CONNECT_S_MAX:g}")
+        if self.region not in REGIONS:
+            raise SettingsRefused(f"region is {self.region!r}; allowed: {', '.join(REGIONS)}")
+
+    @property
+    def windows(self) -> tuple[MaintenanceWindow, ...]:
+        """Return the region's hours of maintenance and those that were added."""
+        return (*REGIONS[self.region], *self.maintenance)
 
 
 def _paper_ports() -> str:

@@ -21,6 +21,8 @@ ANSWER_S_MAX = 10
 ASK_AGAIN_S_MAX = 60
 STALE_NS = 120 * NANOSECONDS_PER_SECOND
 """An end marker that has not come for so long will not come: the next is not taken for it (assumed)."""
+ASKED_MAX = 1_000
+"""Questions of one kind that are remembered until their end marker; the oldest are forgotten."""
 FACTS_MAX = 200_000
 """Records that a snapshot may have; more is a broken or hostile stream, and never arms."""
 
@@ -124,10 +126,13 @@ class Snapshots:
         if isinstance(request, r.RequestExecutions):
             if request == r.RequestExecutions(req_id=request.req_id):  # a filtered one proves nothing
                 self._execution_ids[request.req_id] = _Asked(Part.EXECUTIONS, self._run, now_ns)
+                if len(self._execution_ids) > ASKED_MAX:
+                    del self._execution_ids[next(iter(self._execution_ids))]
             return
         part = _PARTS.get(type(request))
         if part is not None:
-            self._waiting.setdefault(_END_MARKERS[part], deque()).append(_Asked(part, self._run, now_ns))
+            waiting = self._waiting.setdefault(_END_MARKERS[part], deque(maxlen=ASKED_MAX))
+            waiting.append(_Asked(part, self._run, now_ns))
 
     def told(self, answer: Answer, now_ns: int) -> bool:
         """Take in what the broker said; return whether a part was ended or refused by it."""
