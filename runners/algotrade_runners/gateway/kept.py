@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -63,13 +64,13 @@ def write_state(path: Path, gateway: Gateway, last: bytes = b"") -> bytes:
     return body
 
 
-async def keep_state(path: Path, gateway: Gateway) -> None:
-    """Write the state again and again, until cancelled; then once more."""
+async def keep_state(path: Path, gateway: Gateway, ended: asyncio.Event) -> None:
+    """Write the state again and again, until ``ended``; then once more."""
     last = b""
-    try:
-        while True:
-            last = write_state(path, gateway, last)
-            await asyncio.sleep(SAVE_S)
-    finally:
-        write_state(path, gateway)
-        get_log().info("state_kept", market_ns=gateway.now_ns)
+    while not ended.is_set():
+        last = write_state(path, gateway, last)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SAVE_S):
+                await ended.wait()
+    write_state(path, gateway)
+    get_log().info("state_kept", market_ns=gateway.now_ns)

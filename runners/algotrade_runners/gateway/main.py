@@ -98,13 +98,14 @@ async def _serve(options: GatewayOptions, recorded: Recorded, scenario: Scenario
                      f"speed {options.speed:g}{_seed(options, scenario)}"
                      f"{'' if control is None else f', control port {control.port}'}\n")
     sys.stdout.flush()
-    keeping = None if options.state is None else asyncio.create_task(keep_state(options.state, gateway))
+    ended = asyncio.Event()
+    keeping = None if options.state is None else asyncio.create_task(keep_state(options.state, gateway, ended))
     try:
         await gateway.serve()
     finally:
+        ended.set()
         if keeping is not None:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+            await keeping
         if control is not None:
             control.close()
     return EXIT_OK
