@@ -10,7 +10,7 @@ from algotrade.domain import Instruments, Kind, SystemClock
 from algotrade.domain.market import Flag, joined, no_records
 from algotrade.feeds.ibkr import IbkrFeed, IbkrFeedSettings
 from algotrade.gateway.limits import LimitsSet
-from algotrade.ibkr.session import IbkrSettings, Session, Told
+from algotrade.ibkr.session import IbkrSettings, Lane, Session, Told
 from algotrade.ibkr.wire import answers as a
 from algotrade.ibkr.wire import requests as r
 from tests.gateway.world import IBM, OPEN_NS, SECOND_NS, WAIT_S, market, served
@@ -70,6 +70,7 @@ class Live:
 
     def hear_all(self) -> None:
         """Wait until all that was asked is there, and all that was told is here: answers come in order."""
+        self.until(lambda: not any(self.session.queued(lane) for lane in Lane))
         behind = self.fences
         self.session.request(r.RequestMarketRule(market_rule_id=2001))
         self.until(lambda: self.fences > behind)
@@ -131,7 +132,7 @@ def test_the_top_of_the_book_and_every_trade_are_those_of_the_market(client):
 def test_every_tick_is_that_of_the_market_at_the_exchanges_second():
     """The sender leaves 15 s between the two subscriptions, which a quick clock shortens; level 1 helps out."""
     recorded = market()
-    settings = IbkrFeedSettings(tick_by_tick=("IBM",))
+    settings = IbkrFeedSettings(tick_by_tick=("IBM",), stale_s_max=600)
     with live(settings, speed_of_host=20, limits=LimitsSet(tick_by_tick_again_s=0.1)) as one:
         one.until(lambda: one.session.samples()["algotrade_ibkr_written_total"][("history",)] == 2)
         one.until(lambda: one.session.skew_ns is not None)  # both were taken
@@ -173,7 +174,7 @@ def bars_of(one: Live) -> list[tuple]:
 @pytest.mark.parametrize("size", ["1 min", "5 secs"])
 def test_bars_are_filled_back_and_go_on_through_lost_connections(size):
     """Begun in the third minute, cut in the fifth, cut again: every bar once, complete, those between filled back."""
-    settings = IbkrFeedSettings(quotes=False, bars=size, backfill_s=3_600, use_rth=False)
+    settings = IbkrFeedSettings(quotes=False, bars=size, backfill_s=3_600, use_rth=False, stale_s_max=600)
     width = 60 if size == "1 min" else 5
     # The host's clock is quick, so that the sender's 15 s between two like requests for history pass soon.
     with live(settings, begin_s=157.5, speed_of_host=20, limits=LimitsSet(history_same_s=0.1)) as one:

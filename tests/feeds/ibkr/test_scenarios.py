@@ -7,6 +7,7 @@ from algotrade.domain.market import Flag
 from algotrade.domain.session import sessions_of
 from algotrade.feeds import FeedError
 from algotrade.feeds.ibkr import IbkrFeedSettings
+from algotrade.feeds.ibkr.feed import EVENTS_PER_POLL_MAX
 from algotrade.feeds.ibkr.times import Moment
 from algotrade.ibkr.session import Channel, Quarantined, Refused
 from algotrade.ibkr.wire import answers as a
@@ -420,6 +421,22 @@ def test_farms_of_definitions_are_nobodys_alarm():
     world.link(Channel.FARM, "unknown", name="usfarm")
     world.step()
     assert world.feed.ready()["data"] is True
+
+
+def test_a_poll_takes_a_bounded_bite_and_the_session_keeps_what_comes_meanwhile():
+    """What waits is translated first; only then is the session asked for more, so that its own bound holds."""
+    world = World(QUOTES)
+    top = world.top()
+    world.tell(ask(top, 100.0), *(bid(top, 1.0 + n) for n in range(2 * EVENTS_PER_POLL_MAX)))
+    assert len(world.step().quotes) == EVENTS_PER_POLL_MAX - 1
+    world.tell(bid(top, 0.5))
+    assert len(world.step().quotes) == EVENTS_PER_POLL_MAX
+    assert len(world.session.told) == 1
+    assert len(world.step().quotes) == 1
+    assert len(world.session.told) == 1
+    world.step()
+    bids = world.records(Kind.QUOTE)["bid"].tolist()
+    assert bids == [1.0 + n for n in range(2 * EVENTS_PER_POLL_MAX)] + [0.5]
 
 
 def test_closing_ends_the_session_once():

@@ -71,6 +71,10 @@ class BarStreams:
         """Tell whether history is needed and nobody asked for it."""
         return self.lines[stream.instrument].waits_for_history and not stream.history_id
 
+    def has_to_be_asked_again(self, stream: Stream) -> bool:
+        """Tell whether only a new request brings the history that is needed: it is one with the bars themselves."""
+        return not self._size.is_live_bar and self.lacks_history(stream)
+
     def take(self, stream: Stream, answer: Answer, flags: int, receive_ns: int, now: Moment) -> bool:
         """Take an answer to ``stream``; tell whether a bar came that is of this moment."""
         line = self.lines[stream.instrument]

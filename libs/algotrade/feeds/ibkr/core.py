@@ -42,6 +42,8 @@ FARMS_OF: dict[int, tuple[What, ...]] = {
     FARM_BROKEN: tuple(What), 2104: tuple(What), HISTORY_BROKEN: (What.BARS,), 2106: (What.BARS,)}
 """What a farm's code is about. Bars need both farms: the newest one is made of ticks (assumed)."""
 
+GOOD_NEWS = frozenset({"subscription_lives", "data_live", "trading_resumed"})
+"""Notes that nobody has to act upon; the others are warnings."""
 NOTES_MAX = 1_000
 CHECK_NS = 200 * NANOSECONDS_PER_MILLISECOND
 """Between two looks at every subscription."""
@@ -229,7 +231,7 @@ class Core:
 
         Trades are not, while every trade is only awaited: the same one would be told twice where that begins.
         """
-        better = self._of.get((instrument, what))
+        better = self._of.get((instrument, what)) if self._settings.tick_by_tick else None
         if better is None or better.watch.life in {Life.REFUSED, Life.OFF, Life.STALE}:
             return True
         return what is What.QUOTE_TICKS and better.watch.life is Life.ASKED
@@ -293,7 +295,7 @@ class Core:
 
     def _fill_back(self, stream: Stream, now: Moment) -> None:
         """Ask for bars again where they were interrupted and history is not on its way."""
-        if stream.what is What.BARS and self.bars is not None and self.bars.lacks_history(stream):
+        if stream.what is What.BARS and self.bars is not None and self.bars.has_to_be_asked_again(stream):
             waited_ns = now.monotonic_ns - stream.asked_ns
             if waited_ns >= round(self._settings.verify_s_max * NANOSECONDS_PER_SECOND):
                 self._ask_again(stream, now)

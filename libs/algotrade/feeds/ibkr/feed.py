@@ -8,7 +8,7 @@ from algotrade.domain.clock import NANOSECONDS_PER_SECOND, Clock
 from algotrade.domain.instrument import Instruments
 from algotrade.domain.market import MarketBatch
 from algotrade.domain.session import Sessions
-from algotrade.feeds.ibkr.core import Core
+from algotrade.feeds.ibkr.core import GOOD_NEWS, Core
 from algotrade.feeds.ibkr.lines import check_budget
 from algotrade.feeds.ibkr.output import Output
 from algotrade.feeds.ibkr.settings import IbkrFeedSettings
@@ -32,8 +32,8 @@ from algotrade.ibkr.wire import Request, WireError
 from algotrade.telemetry import get_log
 from algotrade.telemetry.metrics import Samples
 
-EVENTS_PER_POLL_MAX = 4_096
-"""Events that one poll translates; those behind them wait, and the session's own queue bounds how many there are."""
+EVENTS_PER_POLL_MAX = 1_024
+"""Events that one poll translates, in some 10 ms; those behind wait, and the session bounds how many there are."""
 HOURS_NS_MAX = 12 * 3_600 * NANOSECONDS_PER_SECOND
 """How old, in market time, the hours that IB told may become."""
 
@@ -92,7 +92,6 @@ class IbkrFeed:
         self._qualification: Qualification | None = self._asked_anew()
         self._hours_ns = 0
         self._is_connected = False
-        self._ready = {"link": False, "contracts": False, "data": False}
         self._is_closed = False
         self.counts: Counter[str] = Counter()
 
@@ -113,14 +112,14 @@ class IbkrFeed:
             raise FeedError(str(error)) from error
         finally:
             self._log()
-        not_well = self._core.not_well(now) if self._core is not None else {}
-        self._ready = {"link": self._is_connected, "contracts": self._core is not None,
-                       "data": self._core is not None and not not_well}
         return self._out.take()
 
     def ready(self) -> Mapping[str, bool]:
         """Return whether there is a link, every contract is known, and every subscription is well."""
-        return self._ready
+        now = Moment(self._clock.time_ns(), self._clock.monotonic_ns())
+        core = self._core
+        return {"link": self._is_connected, "contracts": core is not None,
+                "data": core is not None and not core.not_well(now)}
 
     def samples(self) -> Samples:
         """Return the metrics as they are, the session's among them."""
@@ -243,7 +242,7 @@ class IbkrFeed:
             return
         log = get_log()
         for note in self._core.notes:
-            log.info(note.event, **note.fields)
+            (log.info if note.event in GOOD_NEWS else log.warning)(note.event, **note.fields)
         self._core.notes.clear()
 
     def _own_samples(self) -> Samples:
