@@ -4,6 +4,7 @@
 import msgspec
 import pytest
 
+from algotrade.domain import OrderStatus
 from algotrade.execution.ibkr import executions as executions_module
 from algotrade.execution.ibkr import foreign as foreign_module
 from algotrade.execution.ibkr import orders as orders_module
@@ -20,6 +21,7 @@ from tests.execution.ibkr.world import (
     new,
     open_order,
     position,
+    status_of,
     working,
 )
 
@@ -105,6 +107,15 @@ def test_what_is_kept_of_others_is_bounded(monkeypatch):
     assert [len(desk.broker.foreign_orders), len(desk.broker.account_positions)] == [5, 5]
     assert desk.count("foreign_orders_forgotten") == desk.count("positions_forgotten") == 14
     assert desk.count("foreign_executions") == 19
+
+
+def test_an_order_id_of_another_client_is_not_ours():
+    desk = working()
+
+    desk.say(status_of("Cancelled", client_id=3, perm_id=9),
+             execution(10, reference="", client_id=3, perm_id=9))
+
+    assert (desk.status(), desk.quantity(), desk.count("foreign_executions")) == (OrderStatus.NEW, 0, 1)
 
 
 def test_positions_are_replaced_by_a_snapshot_alone():

@@ -144,6 +144,44 @@ def test_a_request_without_an_answer_is_settled_by_two_looks(request_of):
         ExecType.CANCEL_REJECTED, OrderStatus.NEW, "not_done_by_broker")
 
 
+def test_a_request_that_was_sent_while_a_look_went_on_is_not_settled_by_it():
+    desk = working()
+    desk.say(status_of("Resting"))
+    desk.wait(0)
+    assert desk.looks == 1
+    desk.clock.advance_to(desk.clock.time_ns() + SECOND)
+    desk.intent(cancel(2, 1))
+    desk.say(error(10147))
+
+    assert desk.answer_look(open_order(limit=100)) == []
+    desk.wait(3)
+    assert kinds(desk.answer_look(open_order(limit=100))) == [(ExecType.CANCEL_REJECTED, OrderStatus.NEW)]
+
+
+def test_an_order_that_fills_while_a_change_would_make_it_larger_is_filled():
+    desk = working()
+    desk.intent(replace(2, 1, quantity=150))
+    desk.say(execution(100))
+    assert (desk.status(), desk.reserved()) == (OrderStatus.PENDING_REPLACE, 50)
+
+    reports = desk.say(status_of("Filled", filled=100, remaining=0))
+
+    assert kinds(reports) == [(ExecType.CANCEL_REJECTED, OrderStatus.FILLED)]
+    assert (reports[0].reason, desk.reserved()) == ("order_is_filled", 0)
+
+
+def test_a_correction_that_is_told_before_what_it_corrects_ends_its_order_all_the_same():
+    desk = working()
+    desk.say(execution(60, exec_id="a.a.a.01"), execution(30, exec_id="a.a.b.02"),
+             status_of("Filled", filled=100, remaining=0))
+    assert desk.status() is OrderStatus.PARTIALLY_FILLED
+
+    reports = desk.say(execution(40, exec_id="a.a.b.01"))
+
+    assert [(r.status, r.reason, r.cumulative_quantity) for r in reports] == [
+        (OrderStatus.CANCELED, "nothing_left", 90)]
+
+
 def test_a_cancel_that_the_broker_works_on_is_not_refused():
     desk = working()
     desk.intent(cancel(2, 1))

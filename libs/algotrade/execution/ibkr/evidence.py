@@ -209,6 +209,8 @@ class Evidence:
             self._executions.execution(order, told, time_ns, now_ns)
             if order.executed > before:
                 self._lives.executed(order, time_ns)
+            else:
+                self._lives.fills_told(order, time_ns)
 
     def _error(self, told: a.ErrorMessage, time_ns: int, now_ns: int) -> None:
         if told.code == COMPETING_SESSION and not self.is_competing:

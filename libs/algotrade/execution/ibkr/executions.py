@@ -36,11 +36,15 @@ SIDES = {"BOT": Side.BUY, "SLD": Side.SELL}
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """An execution as it was last told, and of which order of ours it is."""
+    """An execution as it was last told, and of which order of ours it is.
+
+    ``most_quantity``  the largest that it was told with, whatever was corrected
+    """
 
     execution_id: str
     order_id: int
     quantity: Decimal
+    most_quantity: Decimal
     price: Decimal
     event_time_ns: int
 
@@ -102,17 +106,20 @@ class Executions:
         name, revision = execution_and_revision(one.exec_id)
         known = self._told.get(name)
         before = 0 if known is None else execution_and_revision(known.execution_id)[1]
-        if revision <= before:
+        if known is not None and revision <= before:
             self._counts["executions_repeated"] += 1
+            if one.shares > known.most_quantity and not self._why_not(order, told, revision):
+                self._keep(order, name, msgspec.structs.replace(known, most_quantity=one.shares))
             return
         because = self._why_not(order, told, revision)
         if because:
             self.put_aside(told, because)
             return
-        _count(order, one.shares, known)
-        stated = Told(execution_id=one.exec_id, order_id=order.order_id, quantity=one.shares, price=one.price,
-                      event_time_ns=self._time_ns(one, time_ns))
-        self._keep(name, stated)
+        stated = Told(
+            execution_id=one.exec_id, order_id=order.order_id, quantity=one.shares, price=one.price,
+            most_quantity=max(one.shares, known.most_quantity if known else one.shares),
+            event_time_ns=self._time_ns(one, time_ns))
+        self._keep(order, name, stated)
         parked = self._parked.pop(name, None)
         is_its_own = parked is not None and parked.exec_id == one.exec_id
         commission = self._cost(order, parked) if parked is not None and is_its_own else None
@@ -184,9 +191,10 @@ class Executions:
         known = self._told.get(name)
         if known is not None and execution_and_revision(known.execution_id)[1] >= revision:
             return
-        _count(order, event.quantity, known)
-        self._keep(name, Told(execution_id=event.execution_id, order_id=order.order_id, quantity=event.quantity,
-                              price=event.price, event_time_ns=event.event_time_ns))
+        self._keep(order, name, Told(
+            execution_id=event.execution_id, order_id=order.order_id, quantity=event.quantity, price=event.price,
+            most_quantity=max(event.quantity, known.most_quantity if known else event.quantity),
+            event_time_ns=event.event_time_ns))
 
     def state(self) -> list[Told]:
         """Return the executions that are kept."""
@@ -196,7 +204,11 @@ class Executions:
         """Go on from ``told``."""
         self._told = OrderedDict((execution_and_revision(one.execution_id)[0], one) for one in told)
 
-    def _keep(self, name: str, told: Told) -> None:
+    def _keep(self, order: Tracked, name: str, told: Told) -> None:
+        before = self._told.get(name)
+        order.executed += told.quantity - (before.quantity if before else 0)
+        order.taken_back += told.most_quantity - told.quantity
+        order.taken_back -= before.most_quantity - before.quantity if before else 0
         self._told[name] = told
         if len(self._told) > EXECUTIONS_KEPT:
             self._told.popitem(last=False)
@@ -236,10 +248,3 @@ class Executions:
             self._counts["times_unread"] += 1
             get_log().warning("execution_time_unread", execution_id=one.exec_id, because=str(error))
             return heard_ns
-
-
-def _count(order: Tracked, quantity: Decimal, known: Told | None) -> None:
-    """Count an execution of ``quantity`` units, which was known as ``known``."""
-    before = known.quantity if known else Decimal(0)
-    order.executed += quantity - before
-    order.taken_back += max(before - quantity, Decimal(0))

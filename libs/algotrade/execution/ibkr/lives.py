@@ -91,13 +91,18 @@ class Lives:
     def executed(self, order: Tracked, time_ns: int) -> None:
         """Follow an execution, which was told already: it proves that the broker took the order."""
         order.is_acknowledged, order.is_lost, order.misses = True, False, 0
+        self.fills_told(order, time_ns)
         if order.has_ended:
             return
         most = max((order.terms.quantity, *(one.wanted.quantity for one in order.requests if one.wanted is not None)))
-        if order.awaits_fills and order.filled_told is not None and not order.is_short:
-            self.end(order, time_ns)
-        elif order.executed >= most and not order.lives_twice:
+        if order.executed >= most and not order.lives_twice:
             self._orders.ended(order)
+
+    def fills_told(self, order: Tracked, time_ns: int) -> None:
+        """End an order of which only executions were missing, where none is any more."""
+        is_done = bool(order.done) and set(order.perm_ids) <= set(order.done)
+        if is_done and not order.has_ended and order.filled_told is not None and not order.is_short:
+            self.end(order, time_ns)
 
     def done(self, order: Tracked, perm_id: int, status: str, filled: Decimal | None, time_ns: int,
              now_ns: int) -> None:
