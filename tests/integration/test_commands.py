@@ -19,7 +19,7 @@ from algotrade_runners.positions import position_name
 from tests.integration.runs import COMMAND, RUN_S_MAX, Started, algotrade, demo
 from tests.integration.ticks import write_quotes, write_trades
 
-COMMANDS = [(), ("demo",), ("run",), ("data",), ("data", "check"), ("data", "convert"), ("bus",),
+COMMANDS = [(), ("demo",), ("run",), ("data",), ("data", "check"), ("data", "convert"), ("gateway",), ("bus",),
             *(("bus", command) for command in
               ("topics", "tail", "stats", "lag", "create", "describe", "check", "dead")),
             *(("bus", "dead", command) for command in ("list", "show", "replay"))]

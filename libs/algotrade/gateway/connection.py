@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
@@ -79,6 +80,10 @@ class Connection(asyncio.Protocol):
         self._rate = MessageRate(host.limits)
         self._transport: asyncio.Transport | None = None
         self._deadline: asyncio.TimerHandle | None = None
+        self._is_dead = False
+        self._piece_bytes: int | None = None
+        self._collect_s = 0.0
+        self._collected: list[bytes] = []
         self.is_behind = False
         self.is_stuck = False
         self._read_on = asyncio.Event()
@@ -102,6 +107,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, however they were cut on their way."""
+        if self._is_dead:
+            return
         if self._codec is None:
             self._greeting += data
             data = self._greet()
@@ -148,9 +155,15 @@ class Connection(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Send ``data``, or cut the client off where too much waits for it."""
-        if self._transport is None or self._transport.is_closing():
+        if self._transport is None or self._transport.is_closing() or self._is_dead:
             return
-        self._transport.write(data)
+        if self._collect_s:
+            if not self._collected:
+                asyncio.get_running_loop().call_later(self._collect_s, self._send_collected)
+            self._collected.append(data)
+            return
+        for piece in self._pieces(data):
+            self._transport.write(piece)
         if self._transport.get_write_buffer_size() > WAITING_BYTES_MAX:
             get_log().warning("client_too_slow", waiting_bytes=self._transport.get_write_buffer_size(),
                               allowed=WAITING_BYTES_MAX)
@@ -160,6 +173,50 @@ class Connection(asyncio.Protocol):
         """Send one answer; its version has been agreed on."""
         assert self._codec is not None
         self.send(self._codec.encode(answer))
+
+    # What faults do to it.
+
+    def go_dead(self) -> None:
+        """Take nothing in and let nothing out any more, without a word to the client."""
+        self._is_dead = True
+
+    def reset(self) -> None:
+        """Close the socket as a host does that knows nothing of it (RST)."""
+        if self._transport is not None:
+            link = self._transport.get_extra_info("socket")
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._transport.abort()
+
+    def stop_reading(self) -> None:
+        """Leave what the client sends in its socket."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def read_on(self) -> None:
+        """Read again."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def cut_into(self, size_bytes: int | None) -> None:
+        """Send in pieces of this size; None: as it comes."""
+        self._piece_bytes = size_bytes
+
+    def collect_for(self, seconds: float) -> None:
+        """Hold back what is to be sent for so long, and send it in one piece; 0: send at once."""
+        self._collect_s = seconds
+        if not seconds:
+            self._send_collected()
+
+    def _send_collected(self) -> None:
+        data, self._collected = b"".join(self._collected), []
+        if data and self._transport is not None and not self._transport.is_closing() and not self._is_dead:
+            self._transport.write(data)
+
+    def _pieces(self, data: bytes) -> list[bytes]:
+        size = self._piece_bytes
+        return [data] if size is None else [data[at : at + size] for at in range(0, len(data), size)]
+
+    # The end.
 
     def close(self) -> None:
         """Close the socket, after what waits has been sent."""

@@ -9,6 +9,7 @@ from algotrade.domain import Clock, Instruments, MarketBatch, Sessions, SystemCl
 from algotrade.domain.clock import NANOSECONDS_PER_MILLISECOND
 from algotrade.gateway.clock import MarketClock
 from algotrade.gateway.connection import Connection
+from algotrade.gateway.faults import Faults, Scenario
 from algotrade.gateway.floor import DataPermission, Floor
 from algotrade.gateway.limits import LimitsSet
 from algotrade.gateway.listings import Listings
@@ -20,6 +21,7 @@ from algotrade.gateway.tape import Tape
 from algotrade.gateway.times import local, zone_of
 from algotrade.gateway.trading import Trading, TradingSettings
 from algotrade.ibkr.wire import VERSION_MAX, VERSION_MIN, Codec, Request
+from algotrade.ibkr.wire.answers import ErrorMessage
 from algotrade.telemetry import get_log
 
 LOOPBACK = "127.0.0.1"
@@ -50,6 +52,7 @@ class Gateway:
     ``sessions``    of instruments whose market closes, by instrument id
     ``data``        "delayed": the login may not see live data
     ``version_max`` the newest protocol version that is spoken
+    ``scenario``    faults to come
 
     Raises ``TapeError`` for records that cannot be served, ``ValueError`` for a version or speed that is not allowed.
     """
@@ -60,7 +63,8 @@ class Gateway:
         make_trading: Callable[[Listings, TradingSettings], TradingPort] = Trading,
         start_ns: int | None = None, speed: float = 1.0, hold_s: float = 0.0,
         sessions: Mapping[int, Sessions] | None = None, data: DataPermission = "live",
-        version_max: int = VERSION_MAX, limits: LimitsSet | None = None, clock: Clock | None = None,
+        version_max: int = VERSION_MAX, scenario: Scenario | None = None,
+        limits: LimitsSet | None = None, clock: Clock | None = None,
     ) -> None:
         if not VERSION_MIN <= version_max <= VERSION_MAX:
             raise ValueError(f"version_max is {version_max}; allowed: {VERSION_MIN} to {VERSION_MAX}")
@@ -79,6 +83,8 @@ class Gateway:
         self.trading.on_market(tape.newest(start_ns), start_ns)
         self._floor = Floor(self.clock, self.market_clock, self.listings, market, delayed, self.limits)
         self._played_ns = start_ns
+        self.faults = Faults(scenario)
+        self.faults.begin(self, start_ns)
         self._sessions: dict[int, tuple[Session, Connection]] = {}
         self._connections: set[Connection] = set()
         self._stopping = asyncio.Event()
@@ -151,6 +157,7 @@ class Gateway:
         """Play up to ``to_ns``, or as far as one step goes, and return how many records that were."""
         market, delayed = self._floor.market, self._floor.delayed
         due = market.take(to_ns)
+        self.faults.pass_time(due.reached_ns)
         if len(due.recorded):
             self._dispatch(self.trading.on_market(due.recorded, due.reached_ns))
         self._dispatch(self.trading.on_time(due.reached_ns))
@@ -167,13 +174,37 @@ class Gateway:
         return len(due.shown)
 
     def _follow(self, market: Market, batch: MarketBatch, *, delayed: bool) -> None:
-        if not len(batch):
+        if not len(batch) or self.faults.is_dark:
             return
         for instrument, flow in market.flows(batch):
             for session, _ in self._sessions.values():
                 session.follow(instrument, flow, delayed=delayed)
 
     def _dispatch(self, sent: list[Sent]) -> None:
+        self.tell(self.faults.told(sent, self._played_ns))
+
+    # What faults ask (faults.Host).
+
+    def connections(self) -> list[tuple[int, Connection]]:
+        """Return the connected clients."""
+        return [(client_id, connection) for client_id, (_, connection) in self._sessions.items()]
+
+    def tell_all(self, answer: ErrorMessage) -> None:
+        """Send to every client."""
+        self.tell([(None, answer)])
+
+    def drop_subscriptions(self) -> None:
+        """Forget what clients subscribed to."""
+        for session, _ in self._sessions.values():
+            session.close()
+
+    def market_subscriptions(self) -> list[tuple[int, int]]:
+        """Return (client id, request id) of the quotes that are subscribed to."""
+        return [(client_id, req_id) for client_id, (session, _) in self._sessions.items()
+                for req_id in session.quotes_held()]
+
+    def tell(self, sent: list[Sent]) -> None:
+        """Send answers to whom they are for."""
         for client_id, answer in sent:
             for known, (session, _) in self._sessions.items():
                 if client_id in {None, known}:
@@ -220,13 +251,13 @@ class Gateway:
         """Answer a request, here or by who keeps the orders."""
         if session.handles(request):
             session.handle(request)
-        else:
+        elif not self.faults.takes(session.client_id, request, self._played_ns):
             self._dispatch(self.trading.handle(session.client_id, request, self._played_ns))
 
     def met(self, connection: Connection) -> bool:
         """Take notice of a new socket; False where there are too many."""
         self._connections.add(connection)
-        return len(self._connections) <= SOCKETS_MAX
+        return len(self._connections) <= SOCKETS_MAX and not self.faults.is_closed(self._played_ns)
 
     def gone(self, connection: Connection, session: Session | None) -> None:
         """Take notice that a socket is closed."""

@@ -129,8 +129,12 @@ class Session:
                     one.catch_up(self._market(delayed=delayed).tops[instrument], self._out)
         self.flush()
 
+    def quotes_held(self) -> list[int]:
+        """Return the request ids of the quotes that are subscribed to."""
+        return [req_id for family, req_id in self._held if family is Family.QUOTES]
+
     def close(self) -> None:
-        """Give back what it held of the login's limits."""
+        """Forget every subscription, and give back what it held of the login's limits."""
         for family, _ in self._held:
             self._floor.held[family] -= 1
         self._held.clear()

@@ -8,6 +8,8 @@ import functools
 import struct
 from collections.abc import Callable
 
+from algotrade.ibkr.wire.numbers import encode_float
+
 _pack: Callable[[int], bytes] = struct.Struct(">I").pack
 
 BID_SIZE, BID, ASK, ASK_SIZE, LAST, LAST_SIZE, HIGH, LOW, VOLUME, CLOSE, OPEN = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 14
@@ -24,8 +26,8 @@ LAST_KIND, ALL_LAST_KIND, BID_ASK_KIND, MIDPOINT_KIND = 1, 2, 3, 4
 
 @functools.lru_cache(maxsize=1 << 16)  # the same few prices and sizes come again and again
 def number(value: float) -> str:
-    """Write a finite float as the wire has it."""
-    return repr(value).removesuffix(".0")
+    """Write a finite float as the wire has it. Zero has no sign: the cache could not tell the two apart."""
+    return encode_float(value + 0.0, "tick")
 
 
 class TickFrames:

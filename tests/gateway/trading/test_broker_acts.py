@@ -96,3 +96,39 @@ def test_after_a_restart_orders_work_on_and_what_was_held_is_gone():
     world.quote(89, 89.5)
     assert world.fills(works) == [(100, 89.5)]
     assert world.live(held) is None
+
+
+def test_a_change_that_became_a_second_order_leaves_two_live_under_one_id():
+    world = World()
+    order_id = world.place(order(order_type="LMT", limit=90))
+    first = world.status(order_id).perm_id
+    world.take(world.trading.incarnate(1, order_id, order(order_type="LMT", limit=91, tif="DAY"), world.now_ns))
+    assert world.status(order_id).perm_id > first
+    world.quote(89, 89.5)
+    assert world.fills(order_id) == [(100, 89.5)] * 2
+    assert len({e.execution.perm_id for e in world.executions()}) == 2
+    with pytest.raises(ValueError, match="is not open"):
+        world.trading.incarnate(1, order_id, order(), world.now_ns)
+
+
+def test_an_order_that_was_lost_is_nowhere():
+    world = World()
+    order_id = world.place(order(order_type="LMT", limit=90))
+    before = list(world.sent)
+    world.trading.lose(1, order_id)
+    world.quote(89, 89.5)
+    world.at(MONDAY + DAY)
+    assert world.sent == before
+    world.cancel(order_id)
+    assert world.errors() == [(order_id, 10147)]
+    with pytest.raises(ValueError, match="is not open"):
+        world.trading.lose(1, order_id)
+
+
+def test_what_a_corrected_sale_realised_is_told_anew():
+    world = World()
+    bought(world, 100, 100)
+    _, exec_id = bought(world, -100, 110)
+    assert world.commissions()[-1].realized_pnl == 998
+    world.take(world.trading.correct(exec_id, world.now_ns, quantity=Decimal(50), price=Decimal(110)))
+    assert world.commissions()[-1].realized_pnl == 500 - 1 - Decimal("0.5")

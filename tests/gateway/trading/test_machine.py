@@ -181,7 +181,7 @@ class Machine(RuleBasedStateMachine):
             assert 0 <= live.filled <= live.quantity
             if live.order.tif == "FOK" and live.is_done:
                 assert live.filled in {0, live.quantity}
-            if live.order.parent_id and live.filled:
+            if live.order.parent_id and (live.filled or live.stage in {"book", "front"}):
                 parent = self.world.trading._desk.find(live.client_id, live.order.parent_id)
                 assert parent is None or parent.status == "Filled"
         for history in self.told.statuses.values():

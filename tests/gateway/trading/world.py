@@ -64,7 +64,7 @@ class World:
     def take(self, sent):
         for _, answer in sent:
             for codec in CODECS:
-                codec.encode(answer)
+                codec.decode_answer(codec.encode(answer)[4:])
         self.sent += sent
         return [answer for _, answer in sent]
 

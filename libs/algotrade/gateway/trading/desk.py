@@ -1,18 +1,17 @@
 """The life of orders: transmitted, held back, waiting, met by the market, filled, ended."""
 
-from bisect import bisect_right
 from collections.abc import Callable
 from decimal import Decimal
 
-from algotrade.domain import Instrument, Sessions
+from algotrade.domain import Instrument
 from algotrade.domain.session import NEVER_NS
 from algotrade.gateway.listings import Listing, Listings
 from algotrade.gateway.trading import linked
 from algotrade.gateway.trading.book import Met, Shown, auction_shown, is_touched, meet
+from algotrade.gateway.trading.hours import Hours
 from algotrade.gateway.trading.ledger import Ledger
 from algotrade.gateway.trading.orders import AT_CLOSE, IF_TOUCHED, WITH_LIMIT, WITH_STOP, Live, Stage
 from algotrade.gateway.trading.outbox import Outbox
-from algotrade.gateway.trading.placing import good_till_ns
 from algotrade.gateway.trading.settings import COMPLETED_MAX, TradingSettings
 from algotrade.gateway.trading.state import TradingState
 from algotrade.ibkr.wire.records import Contract, Order
@@ -36,6 +35,7 @@ class Desk:
         self._ledger = ledger
         self._outbox = outbox
         self._moved = moved
+        self._hours = Hours(listings, settings.time_zone)
         self._wake_ns = 0
         self._by_id: dict[tuple[int, int], Live] = {}
         self._queues: dict[int, list[Live]] = {}
@@ -98,7 +98,7 @@ class Desk:
         parent = self.find(order.client_id, order.order.parent_id)
         for one in linked.held_family(self._state.orders.values(), order, parent):
             own_parent = self.find(one.client_id, one.order.parent_id)
-            self._time(one, now_ns)
+            self._set_times(one, now_ns)
             if own_parent is not None:
                 linked.join_bracket(one, own_parent)
             if own_parent is not None and own_parent.stage is not Stage.FILLED:
@@ -107,7 +107,7 @@ class Desk:
                 self._activate(one, now_ns)
             self._outbox.order(one)
             if not one.is_open and one.due_ns == NEVER_NS and one.stage is not Stage.CHILD:
-                self._outbox.order_error(one, 399, self._waits_text(one, now_ns))
+                self._outbox.order_error(one, 399, self._waits(one, now_ns))
 
     def change(self, order: Live, wanted: Order, now_ns: int) -> None:
         """Give an order another size, prices or time in force; it goes to the back of the queue, as at most venues."""
@@ -120,7 +120,7 @@ class Desk:
             if wanted.transmit:
                 self.transmit(order, now_ns)
             return
-        self._time(order, now_ns)
+        self._set_times(order, now_ns)
         if order.stage in {Stage.FRONT, Stage.BOOK}:
             self._unqueue(order)
             self._queue(order, now_ns)
@@ -140,7 +140,7 @@ class Desk:
         """Let the orders of an instrument meet a record."""
         at_ns = shown.open_time_ns if shown.is_bar else shown.time_ns
         here = [o for o in self._queues.get(instrument, ())
-                if self._takes_part(o, at_ns) and (o.order.outside_rth or not shown.is_outside)]
+                if self._hours.is_open(o, at_ns) and (o.order.outside_rth or not shown.is_outside)]
         if not here:
             return
         touched = [o for o in here if o.stage is Stage.FRONT and o.order.order_type in IF_TOUCHED
@@ -172,9 +172,9 @@ class Desk:
             if order.expires_ns <= now_ns:
                 self._end(order, order.expires_ns, "Expired", "expired")
         for order in self.active():
-            order.is_open = self._takes_part(order, now_ns)
+            order.is_open = self._hours.is_open(order, now_ns)
         self._tell_changes(self.active())
-        self._wake_ns = self._next_ns(now_ns)
+        self._wake_ns = self._hours.next_ns(self.active(), now_ns)
 
     def _due(self, order: Live, now_ns: int) -> None:
         """Let the auction come that an order has waited for, with all that wait for the same one."""
@@ -249,10 +249,19 @@ class Desk:
             if self.find(oldest.client_id, oldest.order_id) is oldest:
                 del self._by_id[oldest.client_id, oldest.order_id]
 
+    def _set_times(self, order: Live, now_ns: int) -> None:
+        self._hours.set_times(order, now_ns)
+        self._wake_ns = 0
+
+    def _waits(self, order: Live, now_ns: int) -> str:
+        opens_ns = self._hours.opens_ns(order, now_ns)
+        when = "the market opens" if opens_ns == NEVER_NS else self._outbox.time_text(opens_ns)
+        return f"Order Message: your order will not be placed at the exchange until {when}."
+
     def _activate(self, order: Live, now_ns: int) -> None:
         waits = order.order.order_type in IF_TOUCHED | AT_CLOSE or order.order.tif == "OPG"
         order.stage = Stage.FRONT if waits else Stage.BOOK
-        order.is_open = self._takes_part(order, now_ns)
+        order.is_open = self._hours.is_open(order, now_ns)
         self._queue(order, now_ns)
 
     def _queue(self, order: Live, now_ns: int) -> None:
@@ -270,53 +279,6 @@ class Desk:
         for order in orders:
             if order.is_active and order.status != order.told:
                 self._outbox.order(order)
-
-    def _sessions(self, order: Live) -> Sessions:
-        """Return when an order may fill; auctions are of regular hours whatever it says."""
-        listing = self._listings.by_instrument(order.instrument)
-        is_auction = order.order.order_type in AT_CLOSE or order.order.tif == "OPG"
-        return listing.trading_sessions if order.order.outside_rth and not is_auction else listing.liquid_sessions
-
-    def _takes_part(self, order: Live, at_ns: int) -> bool:
-        sessions = self._sessions(order)
-        if not sessions.opens_ns:
-            return True
-        last = bisect_right(sessions.opens_ns, at_ns) - 1
-        return last >= 0 and at_ns < sessions.closes_ns[last]
-
-    def _time(self, order: Live, now_ns: int) -> None:
-        """Set when an order expires, and which auction it waits for."""
-        sessions = self._sessions(order)
-        order.expires_ns = order.due_ns = NEVER_NS
-        self._wake_ns = 0
-        if order.order.order_type in AT_CLOSE:
-            order.due_ns = _next_after(sessions.closes_ns, now_ns)
-        elif order.order.tif == "OPG":
-            order.due_ns = _next_after(sessions.opens_ns, now_ns)
-            order.expires_ns = sessions.day_ends_ns(order.due_ns)
-        elif order.order.tif == "DAY":
-            order.expires_ns = sessions.day_ends_ns(now_ns)
-        elif order.order.tif == "GTD":
-            order.expires_ns = good_till_ns(order.order.good_till_date, self._settings.time_zone)
-
-    def _next_ns(self, now_ns: int) -> int:
-        """Return when ``elapse`` has something to do next; at the end of records of one time it looks again."""
-        times = [NEVER_NS]
-        for order in self.active():
-            sessions = self._sessions(order)
-            times += [order.expires_ns, order.due_ns]
-            times += [_next_after(sessions.opens_ns, now_ns), _next_after(sessions.closes_ns, now_ns)]
-        return min(times)
-
-    def _waits_text(self, order: Live, now_ns: int) -> str:
-        opens_ns = _next_after(self._sessions(order).opens_ns, now_ns)
-        when = "the market opens" if opens_ns == NEVER_NS else self._outbox.time_text(opens_ns)
-        return f"Order Message: your order will not be placed at the exchange until {when}."
-
-
-def _next_after(edges: tuple[int, ...], now_ns: int) -> int:
-    i = bisect_right(edges, now_ns)
-    return edges[i] if i < len(edges) else NEVER_NS
 
 
 def _price(order: Live, instrument: Instrument, since: Order | None = None) -> None:

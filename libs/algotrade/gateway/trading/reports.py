@@ -1,7 +1,6 @@
 """Requests about the account, and what is told of it unasked: values, positions, profit and loss."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade.gateway.listings import Listings
@@ -9,6 +8,7 @@ from algotrade.gateway.times import local, zone_of
 from algotrade.gateway.trading.figures import Appraiser
 from algotrade.gateway.trading.ledger import Ledger
 from algotrade.gateway.trading.outbox import Outbox
+from algotrade.gateway.trading.pnl import Profits
 from algotrade.gateway.trading.settings import TradingSettings
 from algotrade.gateway.trading.state import Client, TradingState
 from algotrade.gateway.trading.values import Value, Values
@@ -20,8 +20,6 @@ from algotrade.ibkr.wire.answers.account import (
     AccountUpdateMulti,
     AccountUpdateMultiEnd,
     AccountValue,
-    Pnl,
-    PnlSingle,
     PortfolioValue,
     PositionData,
     PositionEnd,
@@ -57,6 +55,7 @@ class Reports:
         self._appraiser = appraiser
         self._outbox = outbox
         self._values = Values(listings, settings, state, appraiser)
+        self._profits = Profits(listings, settings, ledger, appraiser)
         self._zone = zone_of(settings.time_zone)
         self._moved: dict[tuple[str, int], None] = {}
 
@@ -281,24 +280,7 @@ class Reports:
                     self._outbox.to(client_id, _summary(req_id, account, v))
 
     def _tell_pnl(self, client_id: int, client: Client) -> None:
-        answers: list[tuple[str, Pnl | PnlSingle]] = []
-        for req_id, wanted in client.pnls.items():
-            figures = [self._appraiser.of_account(a) for a in self._named(wanted)]
-            answers.append((f"pnl {req_id}", Pnl(
-                req_id=req_id, daily=float(sum(f.daily for f in figures)),
-                unrealized=float(sum(f.unrealized for f in figures)),
-                realized=float(sum(f.realized for f in figures)))))
-        for req_id, (wanted, con_id) in client.single_pnls.items():
-            listing = self._listings.by_con_id(con_id)
-            assert listing is not None, "checked when it was asked for"
-            accounts = self._named(wanted)
-            parts = [self._appraiser.of_holding(a, listing.instrument.id) for a in accounts]
-            held = [self._ledger.holding(a, listing.instrument.id).quantity for a in accounts]
-            answers.append((f"single {req_id}", PnlSingle(
-                req_id=req_id, position=sum(held, Decimal(0)), daily=float(sum(p.daily for p in parts)),
-                unrealized=float(sum(p.unrealized for p in parts)), realized=float(sum(p.realized for p in parts)),
-                value=float(sum(p.value for p in parts)))))
-        for what, answer in answers:
+        for what, answer in self._profits.of(client):
             if self._news(client_id, what, "", str(answer)):
                 self._outbox.to(client_id, answer)
 

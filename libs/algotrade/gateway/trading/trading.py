@@ -23,6 +23,7 @@ from algotrade.gateway.trading.state import Account, Client, TradingState
 from algotrade.ibkr.wire import Request
 from algotrade.ibkr.wire import requests as ask
 from algotrade.ibkr.wire.records import Contract, Order
+from algotrade.matching.fill import to_ticks
 
 _NO_SOURCE = len(Kind)
 _REFUSED_READ_ONLY = (
@@ -37,7 +38,7 @@ class Trading:
 
     Every method returns what is to be sent, in order: (client, answer). Times are of the market, ns since 1970 UTC, and
     never go back. Whoever delays, repeats, drops or forges evidence does it to what is returned; what the broker itself
-    does unasked (``correct``, ``bust``, ``liquidate``, ``manual_order``) are methods here.
+    does unasked (``correct``, ``bust``, ``liquidate``, ``manual_order``, ``incarnate``, ``lose``) are methods here.
 
     ``accounts``  of the login
     """
@@ -67,6 +68,16 @@ class Trading:
         self._reports.gone(client_id)
         return self._outcome(now_ns)
 
+    def has_order(self, client_id: int, order_id: int) -> bool:
+        """Tell whether this client has an order of this id that is not done."""
+        order = self._desk.find(client_id, order_id)
+        return order is not None and not order.is_done
+
+    def held(self, account: str, con_id: int) -> Decimal:
+        """Return the signed holding of a contract, 0 where there is none."""
+        listing = self._listings.by_con_id(con_id)
+        return Decimal(0) if listing is None else self._ledger.holding(account, listing.instrument.id).quantity
+
     def handle(self, client_id: int, request: Request, now_ns: int) -> list[Sent]:
         """Answer a request of a connected client; ``KeyError`` for one that is none about orders or accounts."""
         answer = self._answers[type(request)]
@@ -88,7 +99,8 @@ class Trading:
         hot, rest = split(batch, self._desk.instruments())
         for kind, records in rest:
             for row, price in zip(records, marks(kind, records), strict=True):
-                self._mark(kind, int(row["instrument"]), float(price))
+                instrument = self._listings.by_instrument(int(row["instrument"])).instrument
+                self._mark(kind, instrument.id, to_ticks(price, float(instrument.tick)))
         for kind, row in merged(hot):
             self._meet(kind, row)
         self._advance(now_ns)
@@ -134,6 +146,29 @@ class Trading:
     def manual_order(self, contract: Contract, order: Order, now_ns: int) -> list[Sent]:
         """Place an order as a user of TWS does: client 0, order id 0 until client 0 binds it. It is not checked."""
         return self._unasked(contract, order, now_ns, is_liquidation=False)
+
+    def incarnate(self, client_id: int, order_id: int, order: Order, now_ns: int) -> list[Sent]:
+        """Let a change make a second order instead: the same client and order id, another permanent id, both live.
+
+        What a change during an outage has left behind (observed: nautilus#4564). The original is no longer found by
+        its id. ``ValueError`` where there is no such order that is not done.
+        """
+        self._advance(now_ns)
+        original = self._desk.find(client_id, order_id)
+        if original is None or original.is_done:
+            raise ValueError(f"order {order_id} of client {client_id} is not open; allowed: one that is")
+        listing = self._listings.by_instrument(original.instrument)
+        changed = msgspec.structs.replace(order, account=original.account, transmit=True)
+        self._desk.transmit(self._desk.new(client_id, order_id, listing, original.contract, changed), now_ns)
+        return self._outcome(now_ns)
+
+    def lose(self, client_id: int, order_id: int) -> None:
+        """Let an order vanish: it neither fills nor is told of again, nor how it ended. ``ValueError`` as above."""
+        order = self._desk.find(client_id, order_id)
+        if order is None or order.is_done:
+            raise ValueError(f"order {order_id} of client {client_id} is not open; allowed: one that is")
+        del self._state.orders[order.perm_id]
+        self._desk.index()
 
     def restarted(self, now_ns: int, *, rolls_back_ids: bool) -> list[Sent]:
         """Restart the Gateway: nobody is connected, what was held untransmitted is gone.
@@ -217,10 +252,10 @@ class Trading:
         if seen is None:
             return
         self._advance(seen.time_ns)
-        if self._mark(kind, instrument.id, None, seen.mark_ticks):
+        if self._mark(kind, instrument.id, seen.mark_ticks):
             self._desk.meet(instrument.id, seen)
 
-    def _mark(self, kind: Kind, instrument: int, price: float | None, ticks: int = 0) -> bool:
+    def _mark(self, kind: Kind, instrument: int, ticks: int) -> bool:
         """Move the last price; tell whether records of this kind count: the richest kind seen of the instrument does.
 
         Quotes go before trades and trades before bars, as in the simulated broker.
@@ -229,8 +264,6 @@ class Trading:
         self._state.sources[instrument] = source
         if source != kind:
             return False
-        if price is not None:
-            ticks = self._listings.by_instrument(instrument).instrument.price_to_ticks(price)
         self._state.marks[instrument] = ticks
         return True
 
