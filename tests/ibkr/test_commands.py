@@ -163,3 +163,11 @@ def test_record_writes_a_recording_without_the_account(server, tmp_path, library
     assert kinds[-1] == "close"
     assert server.asked(r.RequestHistoricalData)
     assert not server.asked(r.PlaceOrder)
+
+
+def test_check_names_a_clock_that_is_wrong(server):
+    server.time_offset_s = 10
+    server.before[r.RequestMarketData] = lambda asked: [notice(354, "not subscribed", asked.req_id)]
+    code, out, _ = check(server)
+    assert code == EXIT_WORLD
+    assert "orders could not be sent: the broker's clock is +" in " ".join(out.split())

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from rich.table import Table
 
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND, Clock
-from algotrade.ibkr.session import IbkrSettings, LinkDown, Session, SessionError, SnapshotTaken, Told
+from algotrade.ibkr.session import READS_ONLY, IbkrSettings, LinkDown, Session, SessionError, SnapshotTaken, Told
 from algotrade.ibkr.wire import Answer
 from algotrade.ibkr.wire import answers as a
 from algotrade.ibkr.wire import requests as r
@@ -25,11 +25,10 @@ NOTICES_SHOWN = 8
 
 
 class Found(NamedTuple):
-    """Tables to show, one sentence, and whether everything was told to its end."""
+    """Tables to show, and why orders could not be sent; "" where they could."""
 
     tables: list[Table]
-    verdict: str
-    is_complete: bool
+    because: str
 
 
 class Check:
@@ -58,7 +57,7 @@ class Check:
                 raise session.failure
             snapshot = session.snapshot
             tables = [self._overview(), self._farms(), *_orders_and_positions(snapshot)]
-            return Found(tables, self._verdict(), snapshot is not None)
+            return Found(tables, session.disarmed_because.removeprefix(READS_ONLY).removeprefix("; "))
         finally:
             session.close()
 
@@ -119,10 +118,6 @@ class Check:
         for name, state in sorted(self._session.links[2].items()):
             table.add_row(name, state)
         return table
-
-    def _verdict(self) -> str:
-        because = self._session.disarmed_because.removeprefix("this session only reads").removeprefix("; ")
-        return f"orders could not be sent: {because}" if because else "all is well: orders could be sent (none was)"
 
 
 def _skew(skew_ns: int) -> str:

@@ -41,8 +41,9 @@ def check(
     out = console()
     for part in found.tables:
         out.print(part)
-    out.print(found.verdict, markup=False)
-    raise typer.Exit(EXIT_OK if found.is_complete else EXIT_WORLD)
+    out.print(f"orders could not be sent: {found.because}" if found.because else "orders could be sent (none was)",
+              markup=False)
+    raise typer.Exit(EXIT_WORLD if found.because else EXIT_OK)
 
 
 @app.command(epilog="example: algotrade ibkr record --out recordings --symbol IBM --seconds 60")

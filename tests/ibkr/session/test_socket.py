@@ -400,7 +400,7 @@ def test_the_witness_hears_every_byte_from_the_first_to_the_last(connect, server
 
     asked = [Codec(176).decode_request(p) for p in Splitter().feed(tape.asked_bytes[4:])[1:]]
     assert asked == server.requests
-    assert tape.marks == ["open", "SessionError"]
+    assert tape.marks == ["open", "Closed"]
 
 
 def test_metrics(connect, server):

@@ -4,9 +4,11 @@ An owner makes one ``Session``, asks by ``request`` and takes ``events``. Its pa
 thread and the socket are in session.py, and the client library is known to library.py alone.
 """
 
+from algotrade.ibkr.session.arming import READS_ONLY
 from algotrade.ibkr.session.errors import (
     AccountRefused,
     ClientIdInUse,
+    Closed,
     ClosedAtOnce,
     ConnectFailed,
     Disarmed,
@@ -46,8 +48,8 @@ from algotrade.ibkr.session.settings import IbkrSettings, ibkr_settings
 from algotrade.ibkr.session.snapshots import SnapshotFacts
 
 __all__ = [
-    "REGIONS", "REQUEST_ID_FIRST", "AccountRefused", "ArmingChanged", "Channel",
-    "ClientIdInUse", "ClosedAtOnce", "ConnectFailed", "Disarmed", "FarmState", "IbkrSettings", "Lane", "LibraryMissing",
+    "READS_ONLY", "REGIONS", "REQUEST_ID_FIRST", "AccountRefused", "ArmingChanged", "Channel", "ClientIdInUse",
+    "Closed", "ClosedAtOnce", "ConnectFailed", "Disarmed", "FarmState", "IbkrSettings", "Lane", "LibraryMissing",
     "LinkChanged", "LinkDown", "LinkLost", "MaintenanceWindow", "NotAnApiPort", "NothingListens", "OrderIdsExhausted",
     "OrderIdsRolledBack", "OrderLinkState", "Quarantined", "QueueFull", "ReadOnly", "Refused", "RequestRefused",
     "Session", "SessionError", "SessionEvent", "SettingsRefused", "SilentPort", "SnapshotFacts", "SnapshotTaken",

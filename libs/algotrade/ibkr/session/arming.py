@@ -9,6 +9,8 @@ from algotrade.ibkr.session.link import OrderLinkState
 from algotrade.ibkr.session.skew import SKEW_NS_MAX
 from algotrade.ibkr.session.snapshots import FACTS_MAX, Part
 
+READS_ONLY = "this session only reads"
+
 
 class Grounds(msgspec.Struct, frozen=True, kw_only=True):
     """What arming depends on.
@@ -37,7 +39,7 @@ def why_not(grounds: Grounds) -> list[str]:
     """Return every reason for which no order may be sent; empty: armed."""
     reasons = []
     if grounds.read_only:
-        reasons.append("this session only reads")
+        reasons.append(READS_ONLY)
     if grounds.not_connected:
         return [*reasons, f"not connected: {grounds.not_connected}"]  # all else follows from it
     if grounds.order_link is not OrderLinkState.UP:

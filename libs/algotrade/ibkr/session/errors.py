@@ -57,6 +57,10 @@ class AccountRefused(Refused):
     """The account is not the one of the settings, or not of the environment that they name."""
 
 
+class Closed(SessionError):
+    """The owner has closed the session."""
+
+
 class RequestRefused(SessionError):
     """A request that was not taken: nothing of it was queued or sent."""
 

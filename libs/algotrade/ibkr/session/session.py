@@ -11,7 +11,7 @@ from typing import Protocol
 
 from algotrade.domain.clock import Clock
 from algotrade.ibkr.session.core import Core
-from algotrade.ibkr.session.errors import ClientIdInUse, Refused, SessionError
+from algotrade.ibkr.session.errors import ClientIdInUse, Closed, Refused, SessionError
 from algotrade.ibkr.session.events import SessionEvent, SnapshotTaken
 from algotrade.ibkr.session.library import LibraryLink, Opening
 from algotrade.ibkr.session.link import FarmState, OrderLinkState, SocketState
@@ -24,7 +24,6 @@ from algotrade.telemetry.metrics import Samples
 
 JOIN_S = 10.0
 """How long closing may take; longer is our bug."""
-CLOSED = "the session was closed"
 BLOCKED_S = 0.01
 """How long to wait before looking again whether a socket that took no more does so now."""
 
@@ -299,7 +298,7 @@ class Session:
             link.lost.add_done_callback(lambda _: self._stir())
             opening = await self._opened(link)
             if opening is None:
-                return SessionError(CLOSED)
+                return Closed("the session was closed")
             if opening is not Opening.READY:
                 return self._why(link, opening)
             link.start_reading()
@@ -357,7 +356,7 @@ class Session:
                     wait_s = self._core.step()
             await self._woken(BLOCKED_S if is_blocked else wait_s)
         if self._is_closing and not link.lost.done() and self._dropped is None:
-            return SessionError(CLOSED)
+            return Closed("the session was closed")
         return self._why(link, Opening.CLOSED)
 
     def _write(self, link: LibraryLink) -> None:
