@@ -3,6 +3,8 @@
     GET  /status         market time, clients, whether the recorded data have come to their end
     GET  /clock          how market time follows the host's monotonic clock: what a plane needs to have the same time
     POST /clock/advance  {"seconds": 60}: step market time on; answers when everything that became due was told
+    GET  /faults         every kind of fault with its fields
+    POST /faults         {"kind": "link_lost", "seconds": 20}: set one off now
 
 Bodies are JSON. Anything else is answered 404 or 400 with what is allowed.
 """
@@ -17,6 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
+from algotrade.gateway.faults import Fault, FaultRefused, fault_of, fault_table
 from algotrade.gateway.server import LOOPBACK, Gateway
 
 BODY_BYTES_MAX = 64 << 10
@@ -42,6 +45,8 @@ class Control:
             ("GET", "/status"): self._status,
             ("GET", "/clock"): self._clock,
             ("POST", "/clock/advance"): self._advance,
+            ("GET", "/faults"): lambda _: fault_table(),
+            ("POST", "/faults"): self._fault,
         }
         handler = type("Handler", (_Handler,), {"routes": routes})
         self._server = ThreadingHTTPServer((host, port), handler)
@@ -71,6 +76,17 @@ class Control:
         step = self._gateway.advance(round(seconds * NANOSECONDS_PER_SECOND))
         asyncio.run_coroutine_threadsafe(step, self._loop).result(ANSWER_S_MAX)
         return self._clock(None)
+
+    def _fault(self, body: Any) -> dict[str, Any]:
+        try:
+            fault = fault_of(body)
+            return self._in_loop(lambda: self._set_off(fault))
+        except FaultRefused as error:
+            raise ControlRefused(str(error)) from error
+
+    def _set_off(self, fault: Fault) -> dict[str, Any]:
+        self._gateway.faults.set_off(fault, self._gateway.now_ns)
+        return {"set_off": fault.__struct_config__.tag, "market_ns": self._gateway.now_ns}
 
     def _in_loop(self, what: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return what ``what`` returns in the Gateway's own thread."""

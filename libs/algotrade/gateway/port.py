@@ -1,9 +1,11 @@
 """What the Gateway asks of whoever keeps accounts and orders: given requests and the market, told what to send."""
 
+from decimal import Decimal
 from typing import Protocol
 
 from algotrade.domain import MarketBatch
 from algotrade.ibkr.wire import Answer, Request
+from algotrade.ibkr.wire.records import Contract, Order
 
 Sent = tuple[int | None, Answer]
 """To which client (None: every one that is connected), and what; in the order to be sent."""
@@ -36,4 +38,30 @@ class TradingPort(Protocol):
 
     def on_time(self, now_ns: int) -> list[Sent]:
         """Take the time; called at least every 100 ms of market time while the market runs."""
+        ...
+
+    # What the broker and its users do unasked; ``trading.Trading`` says more.
+
+    def held(self, account: str, con_id: int) -> Decimal:
+        """Return the signed holding of a contract."""
+        ...
+
+    def correct(self, exec_id: str, now_ns: int, *, quantity: Decimal, price: Decimal) -> list[Sent]:
+        """Correct an execution."""
+        ...
+
+    def bust(self, exec_id: str, now_ns: int) -> list[Sent]:
+        """Take an execution back."""
+        ...
+
+    def liquidate(self, account: str, con_id: int, quantity: Decimal, now_ns: int) -> list[Sent]:
+        """Close a holding at the market."""
+        ...
+
+    def manual_order(self, contract: Contract, order: Order, now_ns: int) -> list[Sent]:
+        """Place an order as a user of TWS does."""
+        ...
+
+    def restarted(self, now_ns: int, *, rolls_back_ids: bool) -> list[Sent]:
+        """Forget who is connected, and what was held untransmitted."""
         ...

@@ -63,7 +63,8 @@ class Gateway:
         make_trading: Callable[[Listings, TradingSettings], TradingPort] = Trading,
         start_ns: int | None = None, speed: float = 1.0, hold_s: float = 0.0,
         sessions: Mapping[int, Sessions] | None = None, data: DataPermission = "live",
-        version_max: int = VERSION_MAX, scenario: Scenario | None = None, limits: LimitsSet | None = None, clock: Clock | None = None,
+        version_max: int = VERSION_MAX, scenario: Scenario | None = None,
+        limits: LimitsSet | None = None, clock: Clock | None = None,
     ) -> None:
         if not VERSION_MIN <= version_max <= VERSION_MAX:
             raise ValueError(f"version_max is {version_max}; allowed: {VERSION_MIN} to {VERSION_MAX}")

@@ -3,9 +3,17 @@
 from collections.abc import Iterator, Mapping
 
 from algotrade.signals.averages import AVERAGES
+from algotrade.signals.moments import MOMENTS
+from algotrade.signals.momentum import MOMENTUM
+from algotrade.signals.order import ORDER
+from algotrade.signals.oscillators import OSCILLATORS
+from algotrade.signals.pairs import PAIRS
 from algotrade.signals.signal import Signal, near
+from algotrade.signals.trend import TREND
+from algotrade.signals.volatility import VOLATILITY
+from algotrade.signals.volume import VOLUME
 
-FAMILIES = (AVERAGES,)
+FAMILIES = (AVERAGES, TREND, MOMENTUM, OSCILLATORS, VOLATILITY, VOLUME, MOMENTS, ORDER, PAIRS)
 
 
 class UnknownSignal(KeyError):

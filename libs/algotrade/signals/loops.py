@@ -1,10 +1,11 @@
 """The two loops around every signal's step: one observation, and arrays of them.
 
 ``update`` and ``run`` are written once, below, and compiled for each signal with the signal's own functions in the
-place of the names ``step``, ``usable``, ``kept`` and ``put``. Names, because numba's disk cache knows a function by its
+place of the names ``step``, ``usable``, ``put`` and so on. Names, because numba's disk cache knows a function by its
 name, place and bytecode: what a closure holds would be part of that key, and compiled functions have no stable one.
 """
 
+import functools
 import types
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -17,13 +18,48 @@ from algotrade.signals.arithmetic import LIMIT
 from algotrade.signals.hot import on_stack, put_back
 
 
-def _update(s: Any, *inputs: Any) -> Any:
+def _update_1(s: Any, *inputs: Any) -> Any:
     if usable(*inputs):
         value = step(s, *inputs)
-        keep(s, value)
+        s["value"] = value
         s["seen"] += 1
         return value
-    return kept(s)
+    return s["value"] if s["seen"] > 0 else np.nan
+
+
+def _update_2(s: Any, *inputs: Any) -> Any:
+    kept = s["value"]
+    if usable(*inputs):
+        a, b = step(s, *inputs)
+        kept[0], kept[1] = a, b
+        s["seen"] += 1
+        return outputs(a, b)
+    return outputs(kept[0], kept[1]) if s["seen"] > 0 else outputs(np.nan, np.nan)
+
+
+def _update_3(s: Any, *inputs: Any) -> Any:
+    kept = s["value"]
+    if usable(*inputs):
+        a, b, c = step(s, *inputs)
+        kept[0], kept[1], kept[2] = a, b, c
+        s["seen"] += 1
+        return outputs(a, b, c)
+    return outputs(kept[0], kept[1], kept[2]) if s["seen"] > 0 else outputs(np.nan, np.nan, np.nan)
+
+
+def _update_4(s: Any, *inputs: Any) -> Any:
+    kept = s["value"]
+    if usable(*inputs):
+        a, b, c, d = step(s, *inputs)
+        kept[0], kept[1], kept[2], kept[3] = a, b, c, d
+        s["seen"] += 1
+        return outputs(a, b, c, d)
+    if s["seen"] > 0:
+        return outputs(kept[0], kept[1], kept[2], kept[3])
+    return outputs(np.nan, np.nan, np.nan, np.nan)
+
+
+UPDATE: dict[int, Callable[..., Any]] = {1: _update_1, 2: _update_2, 3: _update_3, 4: _update_4}
 
 
 def _run(states: Any, columns: Any, out: Any, row_step: int, first: int, last: int) -> None:
@@ -46,17 +82,12 @@ class Loops(NamedTuple):
     run: Callable[..., None]
 
 
-def loops_of(name: str, step: Callable[..., Any], floors: tuple[float, ...], outputs: type[Any]) -> Loops:
+def loops_of(name: str, step: Callable[..., Any], floors: tuple[float, ...], outputs: Any) -> Loops:
     """Return the loops of the signal ``name``; ``floors`` are the least usable values of its inputs."""
-    several = outputs is not float
-    known: dict[str, Any] = {
-        "step": step, "usable": _usable(name, floors), "outputs": outputs,
-        "keep": _keep_several if several else _keep_one,
-        "kept": _named(_KEPT[len(outputs._fields) if several else 1], f"{name}_kept", outputs=outputs),
-        "put": _put_several if several else _put_one, "pick": PICK[len(floors)],
-    }
-    update = _named(_update, f"{name}_update", **known)
-    return Loops(update, _named(_run, f"{name}_run", nogil=True, update=update, **known))
+    count = 1 if outputs is float else len(outputs._fields)
+    update = _named(UPDATE[count], f"{name}_update", step=step, usable=_usable(floors), outputs=outputs)
+    put = _put_one if outputs is float else _put_several
+    return Loops(update, _named(_run, f"{name}_run", nogil=True, update=update, put=put, pick=PICK[len(floors)]))
 
 
 def _named(template: Callable[..., Any], name: str, *, nogil: bool = False, **known: Any) -> Callable[..., Any]:
@@ -67,9 +98,10 @@ def _named(template: Callable[..., Any], name: str, *, nogil: bool = False, **kn
     return jit(function, nogil=nogil)
 
 
-def _usable(name: str, floors: tuple[float, ...]) -> Callable[..., Any]:
-    names: dict[str, Any] = {f"low_{k}": floor for k, floor in enumerate(floors)}
-    return _named(_USABLE[len(floors)], f"{name}_usable", **names)
+@functools.cache
+def _usable(floors: tuple[float, ...]) -> Callable[..., Any]:
+    lows: dict[str, Any] = {f"low_{k}": floor for k, floor in enumerate(floors)}
+    return _named(_USABLE[len(floors)], f"usable_above_{floors}", **lows)
 
 
 def _usable_1(a: float) -> bool:
@@ -125,40 +157,11 @@ def _put_several(out: npt.NDArray[np.float64], j: int, i: int, values: Any) -> N
         out[j, k, i] = values[k]
 
 
-@jit
-def _keep_one(s: Any, value: float) -> None:
-    s["value"] = value
-
-
-@jit
-def _keep_several(s: Any, values: Any) -> None:
-    for k in range(len(values)):
-        s["value"][k] = values[k]
-
-
-def _kept_1(s: Any) -> float:
-    return s["value"] if s["seen"] > 0 else np.nan
-
-
-def _kept_2(s: Any) -> Any:
-    v = s["value"]
-    return outputs(v[0], v[1]) if s["seen"] > 0 else outputs(np.nan, np.nan)
-
-
-def _kept_3(s: Any) -> Any:
-    v = s["value"]
-    return outputs(v[0], v[1], v[2]) if s["seen"] > 0 else outputs(np.nan, np.nan, np.nan)
-
-
-_KEPT: dict[int, Callable[..., Any]] = {1: _kept_1, 2: _kept_2, 3: _kept_3}
-
 # What a signal's own functions stand in for; here so that a reader, ruff and mypy find the names.
-step: Callable[..., Any] = _update
+step: Callable[..., Any] = _update_1
 usable: Callable[..., bool] = _usable_1
-keep: Callable[..., None] = _keep_one
-kept: Callable[..., Any] = _kept_1
 put: Callable[..., None] = _put_one
 pick: Callable[..., Any] = _pick_1
-update: Callable[..., Any] = _update
-outputs: type[Any] = float
+update: Callable[..., Any] = _update_1
+outputs: Any = float
 low_0 = low_1 = low_2 = low_3 = -LIMIT

@@ -197,18 +197,24 @@ def gateway(
     control_port: Annotated[int | None, typer.Option(
         min=0, max=65535, metavar="PORT", help="Take commands over HTTP here; 0: any free port. By default none.",
     )] = None,
+    scenario: Annotated[Path | None, typer.Option(
+        metavar="FILE.toml", help="Faults to come, and when: docs/GATEWAY.md.")] = None,
+    state: Annotated[Path | None, typer.Option(
+        metavar="FILE", help="Keep accounts, orders and market time here; go on from there where it exists.")] = None,
     hold: Annotated[float, typer.Option(
         min=0, max=3600, metavar="SECONDS", help="Market time stands still so long first, for clients to come.")] = 0.0,
 ) -> None:
     """Play recorded market data to IB's API clients as a Gateway would, until SIGTERM: docs/GATEWAY.md."""
+    from algotrade.gateway.faults import FaultRefused
     from algotrade_runners.cli.errors import told
     from algotrade_runners.gateway.main import GatewayOptions, run_gateway
     from algotrade_runners.host import leave
 
-    with told():
+    with told(config=(FaultRefused,)):
         code = run_gateway(GatewayOptions(
             port=port, account=account, speed=speed, data=tuple(data or ()), seed=generate, start_ns=start_at,
-            mic=calendar, delayed=delayed, version_max=max_server_version, control_port=control_port, hold_s=hold))
+            mic=calendar, delayed=delayed, version_max=max_server_version, control_port=control_port, hold_s=hold,
+            scenario=scenario, state=state))
     leave(code)
 
 

@@ -14,9 +14,11 @@ from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade.feeds import FeedError
 from algotrade.gateway import Gateway, TapeError
 from algotrade.gateway.control import Control
+from algotrade.gateway.faults import Scenario, load_scenario
 from algotrade.gateway.server import LOOPBACK
-from algotrade.gateway.trading import AccountSettings, TradingSettings
+from algotrade.gateway.trading import AccountSettings, Trading, TradingSettings
 from algotrade.telemetry import configure_log, get_log
+from algotrade_runners.gateway.kept import Kept, keep_state, read_state
 from algotrade_runners.gateway.recorded import Recorded, from_files, made_up
 from algotrade_runners.host import EXIT_OK, EXIT_WORLD, follow_parent
 
@@ -30,6 +32,8 @@ class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
     ``start_ns``  market time at which the replay begins, None: before the first record
     ``mic``       calendar by which the instruments trade, None: they never close
     ``delayed``   the login may not see live data
+    ``scenario``  a file of faults to come
+    ``state``     a file that keeps accounts, orders and market time over a restart
     ``hold_s``    seconds for which market time stands still first, so that clients can come
     ``control_port``  of the HTTP server that drives it, 0: any free one, None: none
     """
@@ -45,6 +49,8 @@ class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
     version_max: int = 178
     control_port: int | None = None
     hold_s: float = 0.0
+    scenario: Path | None = None
+    state: Path | None = None
     host: str = LOOPBACK
 
 
@@ -58,15 +64,23 @@ def run_gateway(options: GatewayOptions) -> int:
     for option, given in (("--data", options.data), ("--calendar", options.mic)):
         if options.seed is not None and given:
             raise ConfigError(f"--generate and {option} are both given; allowed: one of them")
+    scenario = None if options.scenario is None else load_scenario(options.scenario)
+    kept = None if options.state is None else read_state(options.state, options.account)
+    if kept is not None:
+        options = msgspec.structs.replace(options, start_ns=kept.market_ns)
     recorded = (from_files(options.data, options.mic, options.start_ns) if options.seed is None
                 else made_up(options.seed, options.start_ns))
     if recorded.quarantined:
         get_log().warning("records_quarantined", count=recorded.quarantined)
-    return asyncio.run(_serve(options, recorded))
+    return asyncio.run(_serve(options, recorded, scenario, kept))
 
 
-async def _serve(options: GatewayOptions, recorded: Recorded) -> int:
-    gateway = _gateway(options, recorded)
+async def _serve(options: GatewayOptions, recorded: Recorded, scenario: Scenario | None, kept: Kept | None) -> int:
+    gateway = _gateway(options, recorded, scenario)
+    if kept is not None:
+        assert isinstance(gateway.trading, Trading), "a Gateway keeps accounts and orders"
+        gateway.trading.restore(kept.trading)
+        gateway.trading.restarted(gateway.now_ns, rolls_back_ids=False)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, gateway.stop)
     try:
@@ -81,12 +95,17 @@ async def _serve(options: GatewayOptions, recorded: Recorded) -> int:
         return EXIT_WORLD
     sys.stdout.write(f"algotrade gateway listens on {options.host}:{port}, account {options.account}, "
                      f"{len(recorded.instruments)} instruments, market time {_told(gateway.now_ns)}, "
-                     f"speed {options.speed:g}{_seed(options)}"
+                     f"speed {options.speed:g}{_seed(options, scenario)}"
                      f"{'' if control is None else f', control port {control.port}'}\n")
     sys.stdout.flush()
+    ended = asyncio.Event()
+    keeping = None if options.state is None else asyncio.create_task(keep_state(options.state, gateway, ended))
     try:
         await gateway.serve()
     finally:
+        ended.set()
+        if keeping is not None:
+            await keeping
         if control is not None:
             control.close()
     return EXIT_OK
@@ -98,13 +117,13 @@ def _control(gateway: Gateway, options: GatewayOptions) -> Control | None:
     return Control(gateway, asyncio.get_running_loop(), options.control_port, options.host)
 
 
-def _gateway(options: GatewayOptions, recorded: Recorded) -> Gateway:
+def _gateway(options: GatewayOptions, recorded: Recorded, scenario: Scenario | None) -> Gateway:
     try:
         return Gateway(
             recorded.instruments, recorded.batches, start_ns=recorded.start_ns, speed=options.speed,
             hold_s=options.hold_s,
             trading=TradingSettings(accounts={options.account: AccountSettings()}), sessions=recorded.sessions,
-            data="delayed" if options.delayed else "live", version_max=options.version_max)
+            scenario=scenario, data="delayed" if options.delayed else "live", version_max=options.version_max)
     except TapeError as error:
         raise FeedError(str(error)) from error
     except ValueError as error:
@@ -115,5 +134,6 @@ def _told(time_ns: int) -> str:
     return f"{datetime.fromtimestamp(time_ns // NANOSECONDS_PER_SECOND, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _seed(options: GatewayOptions) -> str:
-    return "" if options.seed is None else f", seed {options.seed}"
+def _seed(options: GatewayOptions, scenario: Scenario | None) -> str:
+    market = "" if options.seed is None else f", seed {options.seed}"
+    return market + ("" if scenario is None else f", seed of the scenario {scenario.seed}")

@@ -13,6 +13,7 @@ from tests.execution.ibkr.world import (
     Desk,
     cancel,
     commission,
+    error,
     execution,
     intent_id,
     new,
@@ -146,6 +147,32 @@ def test_a_link_that_goes_between_asking_and_binding_still_gives_a_new_id():
 
     assert report.reason == "not_sent: not connected"
     assert desk.session.used[-2:] == [2, 2]
+
+
+def test_an_order_that_meets_a_new_connection_before_we_have_heard_of_it_is_followed():
+    """The session may have reconnected, and armed, while what it tells of that still waits for us."""
+    desk = Desk()
+    for state in (s.SocketState.DOWN, s.SocketState.CONNECTED):
+        desk.session.told.append(s.LinkChanged(channel=s.Channel.SOCKET, state=state, time_ns=START_NS, connection=2))
+    facts = s.SnapshotFacts(open_orders=(), completed_orders=(), executions=(), positions=())
+    desk.session.told.append(s.SnapshotTaken(facts, START_NS))
+
+    assert desk.intent(new(1, limit=100)) == []
+
+    assert desk.status() is OrderStatus.PENDING_NEW
+    desk.wait(2.5)
+    assert desk.looks == 1
+    desk.say(error(10328))
+    assert desk.status() is OrderStatus.UNKNOWN
+
+
+def test_an_order_of_more_incarnations_than_can_be_is_bounded():
+    desk = working()
+    for perm_id in range(2_000, 2_100):
+        desk.say(status_of("Cancelled", perm_id=perm_id))
+
+    assert len(desk.broker._orders.get(1).perm_ids) == len(desk.broker._orders.get(1).done) + 1 == 16
+    assert "lives twice" in desk.broker.disarmed_because
 
 
 def test_an_order_that_waits_for_its_turn_is_not_missed():

@@ -95,6 +95,38 @@ def test_an_order_sent_while_a_look_goes_on_is_not_missed_by_it():
     assert desk.status(2) is OrderStatus.PENDING_NEW
 
 
+def test_a_look_that_another_order_wanted_says_nothing_of_one_that_still_waits_for_its_turn():
+    desk = Desk()
+    desk.intent(new(1, limit=100))
+    desk.session.holds = True
+    desk.intent(new(2, limit=100))
+    desk.wait(2.5)
+    assert desk.looks == 1
+
+    desk.answer_look(open_order(limit=100))
+
+    assert desk.status(2) is OrderStatus.PENDING_NEW
+
+
+def test_two_looks_in_a_row_count_as_two_only_ten_seconds_apart():
+    desk = Desk()
+    desk.intent(new(1, limit=100))
+    desk.wait(2.5)
+    desk.answer_look()
+    for n in range(3):
+        desk.intent(new(2 + n, limit=100, instrument=1))
+        desk.wait(2.5)
+        others = [open_order(limit=100, reference=f"s.r.{2 + i}.0", order_id=2 + i, perm_id=2 + i, instrument=1)
+                  for i in range(n + 1)]
+        desk.answer_look(*others)
+    assert (desk.looks, desk.count("orders_not_found")) == (4, 0)
+
+    desk.wait(3)
+    desk.answer_look(*others)
+
+    assert (desk.looks, desk.count("orders_not_found")) == (5, 1)
+
+
 @pytest.mark.parametrize("request_of", [lambda: cancel(2, 1), lambda: replace(2, 1, limit=99)])
 def test_a_request_without_an_answer_is_settled_by_two_looks(request_of):
     desk = working()
@@ -235,6 +267,37 @@ def test_states_that_were_overtaken_or_are_told_again_change_nothing():
     assert len(desk.reports) == before
     assert desk.count("states_overtaken") == 4
     assert desk.count("executions_repeated") == 1
+
+
+def test_an_order_that_ended_here_and_is_open_at_the_broker_disarms():
+    desk = working()
+    desk.say(execution(60, exec_id="a.b.c.01"), execution(100, exec_id="a.b.c.02"))
+    assert desk.status() is OrderStatus.FILLED
+    desk.say(status_of("Submitted", filled=60, remaining=40))
+    desk.wait(0)
+    assert desk.looks == 1
+
+    desk.answer_look(open_order(limit=100), execution(100, exec_id="a.b.c.02"))
+
+    assert desk.broker.disarmed_because == "1 orders that ended are open at the broker"
+    assert desk.count("ended_but_open") == 1
+    desk.wait(3)
+    desk.answer_look(open_order(limit=100))
+    assert desk.count("ended_but_open") == 1
+    desk.say(status_of("Submitted", filled=60, remaining=40))
+    desk.wait(3)
+    desk.answer_look()
+    assert desk.broker.disarmed_because == ""
+
+
+def test_an_order_that_ends_while_a_look_goes_on_is_not_alive():
+    desk = working()
+    desk.say(status_of("Resting"))
+    desk.wait(0)
+
+    desk.answer_look(open_order(limit=100), execution(100), status_of("Filled", filled=100, remaining=0))
+
+    assert (desk.status(), desk.broker.disarmed_because) == (OrderStatus.FILLED, "")
 
 
 def test_a_state_that_nobody_documented_makes_us_look():

@@ -104,7 +104,8 @@ class Day:
         last = list({execution_and_revision(e.exec_id)[0]: e for e in state.executions}.values())
         if last:
             one = last[int(self.dice.integers(len(last)))]
-            quantity = Decimal(int(self.dice.integers(100)))
+            first = next(e for e in state.executions if e.exec_id[:-2] == one.exec_id[:-2])
+            quantity = Decimal(int(self.dice.integers(int(first.quantity) + 1)))
             self.floor.wire.tell(self.floor.trading.correct(
                 one.exec_id, self.floor.clock.time_ns(), price=one.price, quantity=quantity))
 

@@ -180,11 +180,12 @@ def test_five_seconds_are_streamed_whole_behind_history():
     world = World(IbkrFeedSettings(quotes=False, bars="5 secs", backfill_s=60))
     live = world.taken(r.RequestRealTimeBars)[-1]
 
-    def bar(n: int) -> a.RealTimeBar:
-        return a.RealTimeBar(req_id=live.req_id, time_s=T0 + 5 * n, open=n, high=n, low=n, close=n, volume=1.0,
+    def bar(n: int, close: float | None = None) -> a.RealTimeBar:
+        close = n if close is None else close
+        return a.RealTimeBar(req_id=live.req_id, time_s=T0 + 5 * n, open=n, high=n, low=n, close=close, volume=1.0,
                              wap=n, count=1)
 
-    world.tell(bar(-1))  # began before it was asked for, and may be a torso
+    world.tell(bar(-1, 99.0))  # began before it was asked for, and may be a torso
     world.step(5)
     back = asked(world)
     assert (back.bar_size, back.keep_up_to_date, back.duration) == ("5 secs", False, "61 S")
@@ -198,6 +199,7 @@ def test_five_seconds_are_streamed_whole_behind_history():
     bars = world.records(Kind.BAR)
     assert ((bars["open_time_ns"] - START_NS) // S).tolist() == [-10, -5, 0, 5, 10, 15]
     assert ((bars["event_time_ns"] - bars["open_time_ns"]) // S).tolist() == [5] * 6
+    assert bars["close"].tolist() == [-2, -1, 0, 1, 2, 3]
 
 
 def test_five_seconds_without_history_go_on_behind_a_hole():

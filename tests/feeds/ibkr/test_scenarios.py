@@ -4,6 +4,7 @@ import pytest
 
 from algotrade.domain import Kind
 from algotrade.domain.market import Flag
+from algotrade.domain.session import sessions_of
 from algotrade.feeds import FeedError
 from algotrade.feeds.ibkr import IbkrFeedSettings
 from algotrade.feeds.ibkr.times import Moment
@@ -157,6 +158,35 @@ def test_an_answer_to_the_old_request_is_nobodys():
     assert 99.0 not in world.records(Kind.QUOTE)["bid"]
 
 
+def test_an_answer_to_a_subscription_that_was_asked_for_again_is_nobodys():
+    world = World(QUOTES)
+    old = alive(world)
+    world.session.asked.clear()
+    world.run(31)  # silent: asked for again, on the same connection
+    new = world.top()
+    world.tell(bid(new, 10.0), ask(new, 10.2), bid(old, 99.0))
+    world.step()
+    assert 99.0 not in world.records(Kind.QUOTE)["bid"]
+    world.code(354, old, "a refusal of the old one")
+    assert world.feed.ready()["data"] is True
+
+
+def test_history_that_was_asked_for_before_an_interruption_ends_none():
+    """It may have been told from what there was before: bars wait for that which is asked for afterwards."""
+    world = World(BARS)
+    before = world.taken(r.RequestHistoricalData)[-1].req_id
+    world.code(2105, text="HMDS data farm connection is broken:ushmds")
+    world.tell(history(before, history_bar(T0 - 60), history_bar(T0)))
+    world.step(1)
+    assert len(world.records(Kind.BAR)) == 0
+    world.run(10)
+    world.code(2106)
+    after = world.taken(r.RequestHistoricalData)[-1].req_id
+    world.tell(history(after, history_bar(T0 - 60, 2.0), history_bar(T0)))
+    world.step()
+    assert world.records(Kind.BAR)["close"].tolist() == [2.0]
+
+
 def test_a_lost_connection_is_a_gap_and_everything_is_asked_for_on_the_next():
     world = World(QUOTES)
     alive(world)
@@ -233,6 +263,29 @@ def test_a_refused_line_is_no_crash_and_is_asked_again_slowly(code):
     assert [q for q in world.taken(r.RequestMarketData) if q.contract.symbol == "AAPL"] == []
     world.run(20, by=10)
     assert [q.contract.symbol for q in world.taken(r.RequestMarketData)].count("AAPL") == 1
+
+
+def test_a_refusal_is_over_when_the_line_is_given_though_the_market_is_closed():
+    world = World(QUOTES, hours=sessions_of([(START_NS + 3_600 * S, START_NS + 7_200 * S)]))
+    world.code(354, world.top(), "Requested market data is not subscribed")
+    assert world.feed.ready()["data"] is False
+    world.run(61, by=1)
+    assert world.feed.ready()["data"] is False  # asked for again, but not answered
+    world.tell(a.TickReqParams(req_id=world.top(), min_tick=0.01, bbo_exchange="a6", snapshot_permissions=3))
+    world.step()
+    assert world.feed.ready()["data"] is True
+
+
+def test_whole_bars_through_a_farm_that_flaps_ask_for_little_history():
+    world = World(IbkrFeedSettings(quotes=False, bars="5 secs"))
+    live = world.taken(r.RequestRealTimeBars)[-1].req_id
+    for n in range(12):
+        world.code(2105, text="HMDS data farm connection is broken:ushmds")
+        world.tell(a.RealTimeBar(req_id=live, time_s=T0 + 5 * n, open=1, high=1, low=1, close=1, volume=1, wap=1,
+                                 count=1))
+        world.step(5)
+    assert 5 <= len(world.taken(r.RequestHistoricalData)) <= 6  # one in ten seconds at most, over a minute
+    assert world.taken(r.RequestRealTimeBars) == []
 
 
 @pytest.mark.parametrize("code", [165, 300, 366, 2109, 2176, 10090])

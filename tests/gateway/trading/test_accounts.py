@@ -285,3 +285,18 @@ def test_margin_of_long_and_short_and_what_is_left(side, sign):
     assert figures.stock_value == sign * 50_000
     assert figures.available == figures.equity - 25_000
     assert figures.equity == 1_000_000 - 5
+
+
+def test_a_days_profit_survives_corrections_and_counts_from_midnight():
+    world = World()
+    world.place(order())
+    world.quote(100, 100)
+    world.at(MONDAY + DAY)
+    world.place(order("SELL", 40))
+    world.quote(103, 103)
+    assert world.trading._appraiser.of_account(ACCOUNT).daily == 300 - 1
+    exec_id = world.executions()[-1].execution.exec_id
+    world.trading.correct(exec_id, world.now_ns, quantity=Decimal(40), price=Decimal(102))
+    figures = world.trading._appraiser.of_account(ACCOUNT)
+    assert figures.daily == 300 - 1 - 40
+    assert figures.realized == 40 * (Decimal(102) - Decimal("100.01")) - 1

@@ -1,6 +1,5 @@
 """Orders and accounts through the clients that people use, unmodified, over real sockets."""
 
-import threading
 from decimal import Decimal
 
 import ib_async
@@ -8,16 +7,12 @@ import ib_insync
 import pytest
 
 from algotrade.gateway.trading import AccountSettings, TradingSettings
-from tests.gateway.test_connect import Official, _noting
-from tests.gateway.world import WAIT_S, connected, served
+from tests.gateway.official import ibm, official
+from tests.gateway.world import connected, served
 
 BOTH = [pytest.param(lib, v, id=f"{lib.__name__}-{v}")
         for lib, versions in ((ib_insync, (157, 163, 176)), (ib_async, (157, 163, 176, 178))) for v in versions]
 LIBRARIES = [pytest.param(lib, id=lib.__name__) for lib in (ib_insync, ib_async)]
-
-for _name in ("openOrder", "orderStatus", "execDetails", "commissionReport", "openOrderEnd", "position", "positionEnd",
-              "updateAccountValue", "accountDownloadEnd", "execDetailsEnd"):
-    setattr(Official, _name, _noting(_name))
 
 
 def placed(client, contract, order, until="Submitted"):
@@ -143,21 +138,14 @@ def test_a_refusal_reaches_the_client(library):
 
 
 def test_ibs_own_client_places_an_order_and_hears_of_it():
-    from ibapi.contract import Contract
     from ibapi.execution import ExecutionFilter
     from ibapi.order import Order
 
-    with served() as hosted:
-        client = Official()
-        client.connect("127.0.0.1", hosted.port, 7)
-        thread = threading.Thread(target=client.run, daemon=True)
-        thread.start()
-        client.wait("nextValidId")
-        contract, order = Contract(), Order()
-        contract.symbol, contract.secType, contract.exchange, contract.currency = "IBM", "STK", "SMART", "USD"
+    with served() as hosted, official(hosted) as client:
+        order = Order()
         order.action, order.totalQuantity, order.orderType, order.lmtPrice = "BUY", 100, "LMT", 181.0
         order.eTradeOnly = order.firmQuoteOnly = False
-        client.placeOrder(1, contract, order)
+        client.placeOrder(1, ibm(), order)
         client.wait("orderStatus")
         hosted.advance(10**9)
         (exec_id, cost), = [(r.execId, r.commission) for r, in client.wait("commissionReport")]
@@ -175,6 +163,3 @@ def test_ibs_own_client_places_an_order_and_hears_of_it():
         client.wait("accountDownloadEnd")
         values = {(k, c): v for k, v, c, _ in client.told["updateAccountValue"]}
         assert values["TotalCashValue", "USD"] == "981997.00"
-        client.disconnect()
-        thread.join(WAIT_S)
-        assert not thread.is_alive()

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from algotrade.gateway.listings import Listings
-from algotrade.gateway.trading import AccountSettings, Presets, SettingsError, Trading, TradingSettings
+from algotrade.gateway.trading import AccountSettings, Margin, Presets, SettingsError, Trading, TradingSettings
 from algotrade.gateway.trading.placing import Asked, refusal
 from algotrade.ibkr.wire.answers.contracts import PriceIncrement
 from algotrade.ibkr.wire.answers.link import NextValidId
@@ -293,5 +293,7 @@ def test_settings_that_cannot_be():
         TradingSettings(accounts={})
     with pytest.raises(SettingsError, match="active_orders_max is 0"):
         TradingSettings(active_orders_max=0)
+    with pytest.raises(SettingsError, match="0 to open"):
+        Margin(initial=Decimal(0), maintenance=Decimal(0))
     with pytest.raises(SettingsError, match="no rate of EUR"):
         Trading(Listings(INSTRUMENTS, {}, T0), TradingSettings(usd_per={"USD": Decimal(1)}))

@@ -87,8 +87,11 @@ class Link:
             self.tell(END[type(request)](request))
 
     def wait(self, seconds):
-        self.clock.advance_to(self.clock.time_ns() + int(seconds * S))
-        self.run()
+        """Let time pass in steps, as the session's thread would look every now and then."""
+        until_ns = self.clock.time_ns() + int(seconds * S)
+        while self.clock.time_ns() < until_ns:
+            self.clock.advance_to(min(until_ns, self.clock.time_ns() + 300_000_000))
+            self.run()
 
     def told(self, kind):
         return [event for event in self.events if isinstance(event, kind)]
@@ -155,7 +158,7 @@ def test_an_outage_disarms_at_once_and_arms_after_new_snapshots(code, resubscrib
     asked = len(link.written)
     link.tell(notice(code, "restored"))
     assert "open orders" in link.core.disarmed_because
-    link.run()
+    link.wait(1)
     assert link.core.disarmed_because == ""
     assert {*END} <= {type(q) for q in link.written[asked:]}
     change = next(e for e in link.told(LinkChanged) if e.code == code)
@@ -171,7 +174,7 @@ def test_exec_window_lost_in_1100():
     link.run()
     (question,) = [q for q in link.written[-5:] if isinstance(q, r.RequestExecutions)]
     link.tell(execution("missed.01"), a.ExecutionDataEnd(req_id=question.req_id))
-    link.run()
+    link.wait(1)
     assert "missed.01" in [e.answer.execution.exec_id for e in link.told(Told) if isinstance(e.answer, a.ExecutionData)]
     assert link.told(SnapshotTaken)[-1].facts.executions[0].execution.exec_id == "missed.01"
     assert link.core.disarmed_because == ""

@@ -47,6 +47,14 @@ def test_a_clock_that_is_set_is_found_out_by_the_next_answer():
     assert skew.skew_ns >= 3_598 * S
 
 
+def test_an_answer_that_took_more_than_a_second_proves_nothing():
+    skew = ClockSkew()
+    probe(skew, 100 * S, 5 * S, 600 * MS, 600 * MS)
+    assert skew.skew_ns is None
+    probe(skew, 110 * S, 5 * S, 400 * MS, 400 * MS)
+    assert skew.skew_ns > 3 * S
+
+
 def test_unknown_before_the_first_answer_and_after_a_reset():
     skew = ClockSkew()
     assert skew.skew_ns is None

@@ -71,7 +71,7 @@ def wait_until(session, condition):
         assert clock.monotonic_ns() < until_ns, (session.disarmed_because, session.failure)
         session.wait(0.5)
         events += session.events()
-    return events
+    return events + session.events()  # what made it true may have come after the last look
 
 
 def armed(session):

@@ -121,6 +121,8 @@ class IbkrBroker:
             reasons.append(f"{len(self._executions.set_aside)} executions were set aside; "
                            f"the first because {self._executions.set_aside[0].because}")
         reasons.extend(f"{order.reference} lives twice at the broker" for order in self._orders.split())
+        if self._lives.undead:
+            reasons.append(f"{len(self._lives.undead)} orders that ended are open at the broker")
         if self._evidence.is_competing:
             reasons.append("another session of this login has the market data")
         return "; ".join(filter(None, reasons))
@@ -266,12 +268,12 @@ class IbkrBroker:
         try:
             for event in self._session.events():
                 self._happened(event)
+            now_ns = self._clock.monotonic_ns()
+            self._evidence.tick(now_ns)
+            if self._is_told and self._looks.is_due(now_ns):
+                self._look(now_ns)
         except s.Refused as over:
             raise BrokerError(f"the session is over: {over}") from over
-        now_ns = self._clock.monotonic_ns()
-        self._evidence.tick(now_ns)
-        if self._is_told and self._looks.is_due(now_ns):
-            self._look(now_ns)
 
     def _happened(self, event: s.SessionEvent) -> None:
         now_ns = self._clock.monotonic_ns()
@@ -313,6 +315,7 @@ class IbkrBroker:
 
     def _look(self, now_ns: int) -> None:
         self._counts["looks"] += 1
+        self._orders.ended_lately.clear()
         try:
             for question in self._looks.begin(self._session.next_request_id(), now_ns):
                 self._session.request(question)

@@ -64,6 +64,7 @@ class Evidence:
         match self._looks.told(answer):
             case Outcome.COMPLETE:
                 self._lives.looked(self._looks.seen_open, self._looks.began_ns, time_ns, now_ns)
+                self._lives.buried(self._looks.seen_open)
             case Outcome.FAILED:
                 self._look_failed(answer)
 
@@ -88,6 +89,7 @@ class Evidence:
         order = self._named(request)
         if order is None:
             return
+        self._orders.sent(order)
         if isinstance(request, r.PlaceOrder) and not order.is_written:
             order.is_written, order.sent_ns = True, now_ns
         else:
@@ -106,6 +108,7 @@ class Evidence:
         order = self._named(request)
         if order is None:
             return
+        self._orders.sent(order)
         if isinstance(request, r.PlaceOrder) and not order.is_written:
             self._lives.never_sent(order, because, time_ns)
         else:
@@ -172,6 +175,8 @@ class Evidence:
         ending = ENDINGS.get(status)
         if order.has_ended or (perm_id in order.done and ending is None):
             self._counts["states_overtaken"] += status not in ENDINGS
+            # Overtaken, or the order lives: a look knows.
+            self._looks.is_wanted |= status in WORKING and perm_id not in order.done
             if ending is not None and perm_id not in order.done:
                 self._lives.done(order, perm_id, ending, filled, time_ns, now_ns)
         elif ending is not None:
@@ -256,7 +261,7 @@ class Evidence:
 
     def _named(self, request: Request) -> Tracked | None:
         if isinstance(request, r.PlaceOrder | r.CancelOrder):
-            return self._orders.by_request(request.order_id)
+            return self._orders.of_own_request(request.order_id)
         return None
 
 

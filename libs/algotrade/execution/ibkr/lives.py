@@ -36,6 +36,8 @@ class Lives:
         self._events = events
         self._counts = counts
         self.look_at_ns: int | None = None
+        self.undead: set[int] = set()
+        """Our ids of the orders that ended here, and that the last look found open at the broker all the same."""
 
     def look(self, order: Tracked, at_ns: int) -> None:
         """Look for ``order`` at ``at_ns`` at the latest."""
@@ -102,6 +104,8 @@ class Lives:
         """Take it that the incarnation ``perm_id`` ended in ``status``, having filled so much, None: it did not say."""
         if perm_id == 0 and len(order.perm_ids) == 1:
             perm_id = order.perm_ids[0]
+        if perm_id not in (0, *order.perm_ids):
+            return
         order.done = {**order.done, perm_id: status}
         if order.has_ended or not set(order.perm_ids) <= set(order.done):
             return
@@ -187,6 +191,15 @@ class Lives:
         """Say of an order that is filled that no change will make it larger."""
         for one in [one for one in order.requests if one.wanted and one.wanted.quantity > order.executed]:
             self.refused(order, one, "order_is_filled", time_ns)
+
+    def buried(self, seen_open: set[int]) -> None:
+        """See whether a complete look found an order open that had ended before it began: then one of us is wrong."""
+        ended = {i for i in seen_open - self._orders.ended_lately if (order := self._orders.get(i)) and order.has_ended}
+        for order_id in sorted(ended - self.undead):
+            self._counts["ended_but_open"] += 1
+            order = self._orders.get(order_id)
+            get_log().error("ended_but_open", reference=order.reference if order else "", order_id=order_id)
+        self.undead = ended
 
     def _found(self, order: Tracked, began_ns: int, time_ns: int, now_ns: int) -> None:
         """Take it that the order is open: then requests in doubt that do not show in it were not carried out."""

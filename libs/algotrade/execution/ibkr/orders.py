@@ -17,6 +17,8 @@ from algotrade.execution.ibkr.codes import Doing
 
 ENDED_KEPT = 4_096
 """Orders kept after their end, for what is told of them late. Open ones are bounded by the risk gate."""
+PERM_IDS_MAX = 16
+"""Incarnations of one order that are tracked."""
 REFERENCE_CHARACTERS_MAX = 128
 """Longer references are our bug (assumed: the broker documents no length)."""
 
@@ -146,6 +148,8 @@ class BrokerOrders:
         self._by_connection: dict[int, int] = {}
         self._ended: OrderedDict[int, None] = OrderedDict()
         self._split: set[int] = set()
+        self.ended_lately: set[int] = set()
+        """Our ids of the orders that ended since this was last cleared, when a look began."""
 
     def split(self) -> list[Tracked]:
         """Return the orders that live twice."""
@@ -153,7 +157,8 @@ class BrokerOrders:
 
     def open(self) -> list[Tracked]:
         """Return the orders that have not ended."""
-        return [order for order in self._orders.values() if not order.has_ended]
+        # A copy first: metrics are read in another thread.
+        return [order for order in list(self._orders.values()) if not order.has_ended]
 
     def add(self, order: Tracked) -> None:
         """Track ``order``."""
@@ -175,6 +180,7 @@ class BrokerOrders:
         """Keep ``order`` among those that ended; the oldest beyond ``ENDED_KEPT`` is forgotten."""
         order.has_ended = True
         order.requests = []
+        self.ended_lately.add(order.order_id)
         self._ended[order.order_id] = None
         if len(self._ended) > ENDED_KEPT:
             oldest, _ = self._ended.popitem(last=False)
@@ -215,6 +221,11 @@ class BrokerOrders:
         """Return the order that an error names, which tells nothing but the order id."""
         return self._get(self._by_connection.get(order_id))
 
+    def of_own_request(self, order_id: int) -> Tracked | None:
+        """Return the order that a request of ours names: we never give an id twice."""
+        return self.by_request(order_id) or next(
+            (order for order in self.open() if order.broker_order_id == order_id), None)
+
     def identified(self, order: Tracked, perm_id: int, order_id: int | None = None, client_id: int = -1) -> bool:
         """Take note of the ids that the broker told with our reference; True where that is a second incarnation."""
         if order_id is not None and order_id > 0 and client_id == self._client_id:
@@ -222,6 +233,8 @@ class BrokerOrders:
             self._by_connection[order_id] = order.order_id
         if perm_id == 0 or perm_id in order.perm_ids:
             return False
+        if len(order.perm_ids) == PERM_IDS_MAX:
+            return True  # split as it is, and no broker gives so many
         order.perm_ids = [*order.perm_ids, perm_id]
         self._by_perm[perm_id] = order.order_id
         if order.is_split:

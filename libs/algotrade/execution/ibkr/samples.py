@@ -9,11 +9,11 @@ from algotrade.execution.ibkr.orders import BrokerOrders
 from algotrade.telemetry.metrics import Samples
 
 EVENTS = (
-    "orders_lost", "orders_not_found", "splits", "fills_missing", "states_overtaken", "states_not_known",
-    "terms_differ", "statuses_of_nobody", "executions_repeated", "executions_set_aside", "times_unread",
-    "commissions_late", "commissions_other_currency", "foreign_orders", "foreign_executions", "liquidations",
-    "foreign_orders_forgotten", "positions_forgotten", "competing_sessions", "order_ids_rolled_back", "looks",
-    "looks_failed",
+    "orders_lost", "orders_not_found", "ended_but_open", "splits", "fills_missing", "states_overtaken",
+    "states_not_known", "terms_differ", "statuses_of_nobody", "executions_repeated", "executions_set_aside",
+    "times_unread", "commissions_late", "commissions_other_currency", "foreign_orders", "foreign_executions",
+    "liquidations", "foreign_orders_forgotten", "positions_forgotten", "competing_sessions", "order_ids_rolled_back",
+    "looks", "looks_failed",
 )
 """What is counted, by its name."""
 

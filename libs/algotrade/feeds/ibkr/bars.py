@@ -113,7 +113,7 @@ class BarLine:
     def tick(self, now: Moment, receive_ns: int) -> None:
         """Publish the bar that is forming, if its time is over."""
         bar = self._forming
-        if bar is None or self.waits_for_history or now.time_ns < bar.edges.close_ns + self._grace_ns:
+        if bar is None or now.time_ns < bar.edges.close_ns + self._grace_ns:
             self._over_ns = None
         elif self._over_ns is None:
             self._over_ns = now.monotonic_ns

@@ -12,8 +12,7 @@ from algotrade.gateway.faults.evidence import Evidence
 from algotrade.gateway.faults.requests import Intake
 from algotrade.gateway.faults.scenario import Scenario
 from algotrade.gateway.listings import Listings
-from algotrade.gateway.port import Sent
-from algotrade.gateway.trading import Trading
+from algotrade.gateway.port import Sent, TradingPort
 from algotrade.ibkr.wire import Request
 from algotrade.ibkr.wire.answers import ErrorMessage, ExecutionData
 from algotrade.ibkr.wire.records import Contract, Order
@@ -41,7 +40,7 @@ class Host(Protocol):
     """What faults need of the Gateway."""
 
     listings: Listings
-    trading: Trading
+    trading: TradingPort
 
     def connections(self) -> list[tuple[int, Connection]]:
         """Return the connected clients."""
@@ -123,7 +122,7 @@ class Faults:
         if isinstance(request, PlaceOrder) and known and self.intake.doubles():
             self.host.tell(self.told(self.host.trading.manual_order(request.contract, request.order, now_ns), now_ns))
             return True
-        return self.intake.takes(client_id, request, known, now_ns)
+        return self.intake.takes(client_id, request, now_ns, is_known=known)
 
     def set_off(self, fault: k.Fault, now_ns: int) -> None:
         """Do ``fault`` now. Raises ``FaultRefused`` where it cannot be done."""

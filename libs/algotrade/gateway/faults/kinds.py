@@ -50,7 +50,7 @@ class LinkLost(_Fault, frozen=True, kw_only=True, tag="link_lost"):
 
 
 class FarmBroken(_Fault, frozen=True, kw_only=True, tag="farm_broken"):
-    """2103 (2105 history, 2157 definitions), and the farm's OK after ``seconds``; market data stop where it is theirs."""
+    """2103 (2105 history, 2157 definitions), and OK again after ``seconds``; with 2103 market data stop meanwhile."""
 
     seconds: float = 30.0
     code: int = 2103

@@ -32,11 +32,11 @@ class Intake:
         self._rules.append(rule)
         self._left[id(rule)] = rule.times
 
-    def takes(self, client_id: int, request: Request, known: bool, now_ns: int) -> bool:
-        """Tell whether ``request`` does not reach the broker now; ``known``: it changes an order that is there."""
+    def takes(self, client_id: int, request: Request, now_ns: int, *, is_known: bool) -> bool:
+        """Tell whether ``request`` does not reach the broker now; ``is_known``: it changes an order that is there."""
         if not isinstance(request, PlaceOrder | CancelOrder | RequestGlobalCancel):
             return False
-        if isinstance(request, PlaceOrder) and not known and self._used(OrderLost):
+        if isinstance(request, PlaceOrder) and not is_known and self._used(OrderLost):
             return True
         if isinstance(request, CancelOrder) and len(self._late) < WAITING_MAX:
             late = self._used(CancelLate)

@@ -1,22 +1,20 @@
 """A scenario: which faults come when, from a TOML file.
 
-    seed = 7                    # of what is drawn; printed at the start
+A table ``[[fault]]`` for each: its ``kind`` and fields (``kinds``), and when it comes. ``at_s``: so many market seconds
+after the start, and with ``every_s`` again and again; ``jitter_s`` is drawn from the seed. Or ``at``: at this time of
+day, every day or on ``days``. For example:
+
+    seed = 7
 
     [[fault]]
-    at_s = 30                   # market seconds after the start
+    at_s = 30
     kind = "link_lost"
     seconds = 20
 
     [[fault]]
-    at = "00:15 America/New_York"   # or: at this time of day, every day
-    days = ["mon", "tue"]           # of these days; by default of all
+    at = "00:15 America/New_York"
+    days = ["mon", "tue"]
     kind = "restart"
-
-    [[fault]]
-    at_s = 10
-    every_s = 60                # and again every minute, with a jitter drawn from the seed
-    jitter_s = 15
-    kind = "reset"
 """
 
 import heapq

@@ -39,6 +39,13 @@ class Figures(NamedTuple):
         return self.equity - self.maintenance_margin
 
 
+class Needed(NamedTuple):
+    """Margin in an account's base currency: to open its positions, and to hold them."""
+
+    initial: Decimal
+    maintenance: Decimal
+
+
 class HoldingFigures(NamedTuple):
     """A holding's figures in its own currency; ``price`` is its cost where the market has not told one."""
 
@@ -81,9 +88,10 @@ class Appraiser:
         known = self._ledger.price(instrument)
         price = known if known is not None else holding.average_cost / multiplier
         value = holding.quantity * price * multiplier
-        opening = self._state.accounts[account].openings.get(instrument, Opening())
+        books = self._state.accounts[account]
+        opening = books.openings.get(instrument, Opening())
         opened_at = opening.price if opening.price is not None else price
-        daily = value - opening.holding.quantity * opened_at * multiplier + self._ledger.moved(account, instrument)
+        daily = value - opening.holding.quantity * opened_at * multiplier + books.moved.get(instrument, ZERO)
         return HoldingFigures(price, value, value - holding.cost, holding.realized, daily)
 
     def of_account(self, name: str) -> Figures:
@@ -113,7 +121,7 @@ class Appraiser:
         """Return the currency that an account is told in."""
         return self._state.accounts[name].base_currency
 
-    def margins(self, name: str, orders: Iterable[Live]) -> Margin:
+    def margins(self, name: str, orders: Iterable[Live]) -> Needed:
         """Return the margins of the account's holdings, were those of ``orders`` filled that make them largest.
 
         Of each instrument either all buys or all sells fill, whichever leaves the larger position (assumed).
@@ -134,7 +142,7 @@ class Appraiser:
             margin = self._margin(listing)
             initial += value * margin.initial
             maintenance += value * margin.maintenance
-        return Margin(initial=initial, maintenance=maintenance)
+        return Needed(initial, maintenance)
 
     def _price_for_margin(self, name: str, instrument: int, orders: list[Live]) -> Decimal:
         """Return the highest price that can be asked of the account; 0 where nothing tells one."""

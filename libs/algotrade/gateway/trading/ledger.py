@@ -78,6 +78,8 @@ class Ledger:
         self._state.executions.append(new)
         listing = self._listings.by_instrument(old.instrument)
         account = self._state.accounts[old.account]
+        _note(account, new, listing, 1)
+        _note(account, old, listing, -1)
         before = self.holding(old.account, old.instrument)
         now = account.holdings[old.instrument] = self._refolded(account, old)
         if listing.contract.sec_type == FUTURE:
@@ -93,19 +95,14 @@ class Ledger:
         for account in state.accounts.values():
             held = {i: Holding(quantity=h.quantity, cost=h.cost) for i, h in account.holdings.items() if h.quantity}
             account.holdings = held
+            account.moved.clear()
             account.openings = {i: Opening(holding=h, price=self.price(i)) for i, h in held.items()}
         state.executions.clear()
         state.done.clear()
 
-    def moved(self, account: str, instrument: int) -> Decimal:
-        """Return the cash that today's executions moved, commissions in it, as if all were paid in full."""
-        listing = self._listings.by_instrument(instrument)
-        mine = (e for e in newest(self._state.executions).values()
-                if e.account == account and e.instrument == instrument)
-        return sum((-_value(e, listing) - e.commission for e in mine), ZERO)
-
     def _move(self, executed: Executed, listing: Listing) -> None:
         account = self._state.accounts[executed.account]
+        _note(account, executed, listing, 1)
         before = self.holding(executed.account, executed.instrument)
         now = after(before, executed.side * executed.quantity, _value(executed, listing), executed.commission)
         account.holdings[executed.instrument] = now
@@ -144,6 +141,11 @@ def newest(executions: Iterable[Executed]) -> dict[str, Executed]:
 
 def _value(executed: Executed, listing: Listing) -> Decimal:
     return executed.side * executed.quantity * executed.price * listing.instrument.multiplier
+
+
+def _note(account: Account, executed: Executed, listing: Listing, sign: int) -> None:
+    paid = -_value(executed, listing) - executed.commission
+    account.moved[executed.instrument] = account.moved.get(executed.instrument, ZERO) + sign * paid
 
 
 def _add(account: Account, currency: str, amount: Decimal) -> None:

@@ -24,6 +24,12 @@ class Margin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     initial: Decimal
     maintenance: Decimal
 
+    def __post_init__(self) -> None:
+        both_finite = self.initial.is_finite() and self.maintenance.is_finite()
+        if not (both_finite and 0 <= self.maintenance <= self.initial and self.initial > 0):
+            raise SettingsError(f"margin is {self.initial} to open and {self.maintenance} to hold; allowed: above 0 to "
+                                "open, from 0 up to that to hold")
+
 
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An account as it begins: cash by currency, and the currency that its values are told in."""

@@ -19,12 +19,17 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Account(msgspec.Struct, kw_only=True):
-    """Cash by currency, and holdings by instrument: now, and as the day began."""
+    """Cash by currency, and holdings by instrument: now, and as the day began.
+
+    ``moved``  by instrument, what its executions of today have paid (below 0) or brought in, commissions in it, as if
+               each were settled in full
+    """
 
     base_currency: str
     cash: dict[str, Decimal]
     holdings: dict[int, Holding] = {}
     openings: dict[int, Opening] = {}
+    moved: dict[int, Decimal] = {}
 
 
 class Executed(msgspec.Struct, kw_only=True):

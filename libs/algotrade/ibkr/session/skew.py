@@ -7,6 +7,8 @@ from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 SKEW_NS_MAX = NANOSECONDS_PER_SECOND
 """More than this blocks arming."""
 PROBES_KEPT = 8
+TRIP_NS_MAX = NANOSECONDS_PER_SECOND
+"""An answer that took longer would allow almost any difference: it proves nothing."""
 
 
 class ClockSkew:
@@ -39,6 +41,8 @@ class ClockSkew:
         if self._asked_time_ns is None:
             return
         asked_time_ns, self._asked_time_ns = self._asked_time_ns, None
+        if self.asked_ns is not None and monotonic_ns - self.asked_ns > TRIP_NS_MAX:
+            return
         self.probed_ns = monotonic_ns
         low = time_s * NANOSECONDS_PER_SECOND
         self._bounds.append((low - time_ns, low + NANOSECONDS_PER_SECOND - asked_time_ns))
