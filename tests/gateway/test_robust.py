@@ -1,16 +1,21 @@
 """Clients that misbehave harm themselves at most; bytes may come in any pieces."""
 
+import random
+import socket
 import struct
 
 import pytest
 
 from algotrade.gateway import LimitsSet, connection
+from algotrade.ibkr.wire import Codec
 from algotrade.ibkr.wire.answers.contracts import ContractDataEnd
 from algotrade.ibkr.wire.answers.link import CurrentTime, ErrorMessage, ManagedAccounts, NextValidId
 from algotrade.ibkr.wire.answers.market import TickByTick, TickPrice
 from algotrade.ibkr.wire.requests import (
     RequestContractData,
     RequestCurrentTime,
+    RequestHistoricalData,
+    RequestHistoricalTicks,
     RequestMarketData,
     RequestPositions,
     RequestTickByTick,
@@ -18,7 +23,7 @@ from algotrade.ibkr.wire.requests import (
 )
 from tests.gateway.empty_account import ACCOUNT, EmptyAccount
 from tests.gateway.raw import EUR, IBM, Raw, greeting
-from tests.gateway.world import SECOND_NS, connected, ib_insync, market, served
+from tests.gateway.world import OPEN_NS, SECOND_NS, connected, ib_insync, market, served
 
 
 @pytest.fixture
@@ -231,6 +236,34 @@ def test_a_bug_of_ours_ends_the_gateway_with_its_exception():
 
     with pytest.raises(ZeroDivisionError):
         asked()
+
+
+REQUESTS = [Codec(176).encode(request) for request in (
+    RequestContractData(req_id=1, contract=IBM), RequestMarketData(req_id=2, contract=IBM, generic_ticks="233"),
+    RequestTickByTick(req_id=3, contract=IBM, tick_type="Last"), RequestPositions(), RequestCurrentTime(),
+    RequestHistoricalData(req_id=4, contract=IBM, end="", bar_size="1 min", duration="1 D", use_rth=1,
+                          what_to_show="TRADES", format_date=2),
+    RequestHistoricalTicks(req_id=5, contract=IBM, start="20131008-13:30:00", end="", count=9, what_to_show="BID_ASK",
+                           use_rth=0))]
+
+
+def test_mutated_requests_harm_nobody_else():
+    """Bytes of requests are changed, lost and repeated; whatever becomes of that client, the Gateway goes on."""
+    rng = random.Random(7)  # noqa: S311 -- the same mutations on every run
+    limits = LimitsSet(messages=10_000)
+    with served(start_ns=OPEN_NS + 60 * SECOND_NS, limits=limits) as hosted, Raw(hosted.port).start(99) as well:
+        for _ in range(400):
+            frame = bytearray(b"".join(rng.choices(REQUESTS, k=3)))
+            for _ in range(rng.randint(1, 4)):
+                at = rng.randrange(len(frame))
+                frame[at : at + rng.randint(0, 2)] = rng.choice([b"", b"\0", b"9", b"-", rng.randbytes(1), b"1e400"])
+            with Raw(hosted.port).start(1) as ill:
+                ill.link.sendall(frame)
+                ill.link.shutdown(socket.SHUT_WR)
+                assert ill.ended()
+            hosted.advance(SECOND_NS // 10)
+        well.ask(RequestCurrentTime())
+        well.until(is_time)
 
 
 def test_limits_can_be_set():

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+from collections.abc import Callable
 import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
@@ -23,6 +24,9 @@ GREETING_BYTES_MAX = 1024
 
 GREETING_S_MAX = 10.0
 """A socket that has not introduced itself by then is closed."""
+
+CLOSE_S_MAX = 5.0
+"""How long a socket that is being closed may take over what waits to be sent."""
 
 BEHIND_BYTES, CAUGHT_UP_BYTES = 1 << 20, 1 << 18
 """With so much waiting for a client its quotes are conflated, until no more than the second waits."""
@@ -101,7 +105,7 @@ class Connection(asyncio.Protocol):
         link = transport.get_extra_info("socket")
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
-        self._deadline = asyncio.get_running_loop().call_later(GREETING_S_MAX, self.close)
+        self._set_deadline(GREETING_S_MAX, self.close)
         if not self._host.met(self):
             self._drop("too_many_sockets", "no more are taken")
 
@@ -219,14 +223,20 @@ class Connection(asyncio.Protocol):
     # The end.
 
     def close(self) -> None:
-        """Close the socket, after what waits has been sent."""
+        """Close the socket, after what waits has been sent; a client that does not read it loses it."""
         if self._transport is not None:
             self._transport.close()
+            self._set_deadline(CLOSE_S_MAX, self.abort)
 
     def abort(self) -> None:
         """Close the socket now."""
         if self._transport is not None:
             self._transport.abort()
+
+    def _set_deadline(self, seconds: float, then: Callable[[], None]) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = asyncio.get_running_loop().call_later(seconds, then)
 
     def _greet(self) -> bytes:
         """Answer the greeting once it is whole, and return what came behind it."""
