@@ -112,7 +112,7 @@ def test_who_may_not_act_leads_and_follows_until_it_may(shared):
 def test_shards_are_led_each_by_itself():
     table = with_shards(TOPICS, 3)
     covered = [{(row.name, p) for row, p in led_together(table, STRATEGY_PLANE, shard)} for shard in range(3)]
-    assert covered[1] == {("orders.intents", 1), ("snapshots.strategy-plane", 1)}
+    assert covered[1] == {("orders.intents", 1), ("snapshots.strategy-plane", 1), ("strategy.merges", 1)}
     assert not covered[0] & covered[1] | covered[1] & covered[2]
     reports = {(row.name, p) for row, p in led_together(table, ORDER_PLANE, 0) if row.name == "orders.reports"}
     assert reports == {("orders.reports", p) for p in range(3)}

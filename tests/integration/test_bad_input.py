@@ -221,7 +221,7 @@ def test_standbys_and_shards_need_a_bus_between_hosts(quotes, tmp_path):
         assert why in " ".join(told.replace("│", " ").split())
 
 
-@pytest.mark.parametrize("value", ["ibkr", ""])
+@pytest.mark.parametrize("value", ["IBKR", "paper", ""])
 def test_a_broker_that_is_none(quotes, tmp_path, value):
     assert "allowed: sim" in refused("demo", "--data", quotes, "--out", tmp_path / "o", "--broker", value)
 

@@ -3,8 +3,8 @@
 import asyncio
 import re
 import socket
-from collections.abc import Callable
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
