@@ -29,8 +29,8 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-test: $(READY) ## run the tests (ARGS='-k word' narrows)
-	$(BIN)/python -m pytest $(ARGS)
+test: $(READY) ## run the tests on all cores (ARGS='-k word' narrows)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: $(READY) ## style, types and the repository's own rules
 	$(BIN)/ruff check .
