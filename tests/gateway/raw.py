@@ -64,9 +64,17 @@ class Raw:
                 if wanted(self.seen[i]):
                     return self.seen[i]
             at = len(self.seen)
-            data = self._receive()
-            assert data, f"closed; seen {self.seen[-5:]}"
-            self.seen += map(self.codec.decode_answer, self.splitter.feed(data))
+            self.read()
+
+    def until_count(self, kind, count: int) -> None:
+        """Read on until so many of ``kind`` are in ``seen``."""
+        while sum(isinstance(m, kind) for m in self.seen) < count:
+            self.read()
+
+    def read(self) -> None:
+        data = self._receive()
+        assert data, f"closed; seen {self.seen[-5:]}"
+        self.seen += map(self.codec.decode_answer, self.splitter.feed(data))
 
     def error(self, code: int) -> ErrorMessage:
         return self.until(lambda m: isinstance(m, ErrorMessage) and m.code == code)

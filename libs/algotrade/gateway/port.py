@@ -62,6 +62,10 @@ class TradingPort(Protocol):
         """Place an order as a user of TWS does."""
         ...
 
+    def incarnate(self, client_id: int, order_id: int, order: Order, now_ns: int) -> list[Sent]:
+        """Let a change of an order make a second one beside it."""
+        ...
+
     def restarted(self, now_ns: int, *, rolls_back_ids: bool) -> list[Sent]:
         """Forget who is connected, and what was held untransmitted."""
         ...

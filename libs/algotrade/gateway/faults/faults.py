@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade.gateway.connection import Connection
 from algotrade.gateway.faults import kinds as k
-from algotrade.gateway.faults.evidence import Evidence
+from algotrade.gateway.faults.evidence import UNASKED, Evidence
 from algotrade.gateway.faults.requests import Intake
 from algotrade.gateway.faults.scenario import Scenario
 from algotrade.gateway.listings import Listings
@@ -101,7 +101,10 @@ class Faults:
     def pass_time(self, now_ns: int) -> None:
         """Set off what is due, and end what is over."""
         for fault in self.scenario.due(now_ns):
-            self.set_off(fault, now_ns)
+            try:
+                self.set_off(fault, now_ns)
+            except k.FaultRefused as refused:  # nothing to correct yet, say: the market goes on all the same
+                get_log().warning("fault_refused", kind=fault.__struct_config__.tag, market_ns=now_ns, why=str(refused))
         while self._ends and self._ends[0][0] <= now_ns:
             heapq.heappop(self._ends)[2]()
         self.host.tell(self.evidence.due(now_ns))
@@ -112,7 +115,7 @@ class Faults:
     def told(self, sent: list[Sent], now_ns: int) -> list[Sent]:
         """Return what clients hear now of what the broker tells."""
         for _, answer in sent:
-            if isinstance(answer, ExecutionData):
+            if isinstance(answer, ExecutionData) and answer.req_id == UNASKED:
                 self._last_execution = answer
         return self.evidence.applied(sent, now_ns)
 
@@ -120,7 +123,8 @@ class Faults:
         """Tell whether a request of a client does not reach the broker as it is."""
         known = isinstance(request, PlaceOrder) and self.host.trading.has_order(client_id, request.order_id)
         if isinstance(request, PlaceOrder) and known and self.intake.doubles():
-            self.host.tell(self.told(self.host.trading.manual_order(request.contract, request.order, now_ns), now_ns))
+            twice = self.host.trading.incarnate(client_id, request.order_id, request.order, now_ns)
+            self.host.tell(self.told(twice, now_ns))
             return True
         return self.intake.takes(client_id, request, now_ns, is_known=known)
 
@@ -243,10 +247,13 @@ class Faults:
         if last is None:
             raise k.FaultRefused("there is no execution to correct or to take back")
         execution = last.execution
-        if isinstance(fault, k.Busted):
-            return trading.bust(execution.exec_id, now_ns)
-        return trading.correct(execution.exec_id, now_ns, quantity=_given(fault.quantity, execution.shares),
-                               price=_given(fault.price, execution.price))
+        try:
+            if isinstance(fault, k.Busted):
+                return trading.bust(execution.exec_id, now_ns)
+            return trading.correct(execution.exec_id, now_ns, quantity=_given(fault.quantity, execution.shares),
+                                   price=_given(fault.price, execution.price))
+        except KeyError:
+            raise k.FaultRefused(f"the last execution, {execution.exec_id}, is not of today") from None
 
     def _liquidated(self, fault: k.Liquidation, now_ns: int) -> list[Sent]:
         contract = self._contract(fault.symbol)
