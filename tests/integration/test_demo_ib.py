@@ -43,6 +43,8 @@ def test_orders_reach_the_gateway_and_their_fills_the_books(ran: Path) -> None:
     summary = json.loads((ran / "summary.json").read_text())
     assert summary["events_in"] > 100
     assert (summary["events_lost"], summary["events_duplicated"]) == (0, 0)
+    assert 0 < summary["elapsed_s"] < 180
+    assert 0 < summary["intent_latency_ms_p50"] <= summary["order_latency_ms_p50"]
     fills, orders, positions = (rows(ran / f"{name}.csv") for name in ("fills", "orders", "positions"))
     assert len(fills) == summary["fills"] > 0
     assert len({fill["execution_id"] for fill in fills}) == len(fills)

@@ -34,7 +34,7 @@ from algotrade.risk import Gate
 from algotrade.telemetry import get_log
 from algotrade.telemetry.metrics import Histogram, Samples
 from algotrade_runners.host import LIVE_WAIT_S
-from algotrade_runners.order_plane.state import JOURNAL_TOPIC, OrderState
+from algotrade_runners.order_plane.state import JOURNAL_TOPIC, OrderState, kept_histogram
 from algotrade_runners.positions import Told
 from algotrade_runners.replay_time import INTENTS_TOPIC, REPORTS_TOPIC, handled_name, ready_name
 from algotrade_runners.tally import by_reason, last_sequence
@@ -74,11 +74,15 @@ class LiveOrderPlane:
         self._records_between = records_between
         self._told = Told(bus, self.name)
         self._origins_ns: dict[int, int] = {}
-        self._latency = Histogram()
+        self._intent_latency = kept_histogram(state.intent_latency_counts)
+        self._latency = kept_histogram(state.latency_counts)
+        state.intent_latency_counts, state.latency_counts = self._intent_latency.counts, self._latency.counts
         self._waits = 0
         self._disarmed_because = ""
         self.state = state
         self._restore(state)
+        state.session_began_at = state.tally.records
+        state.began_ns = state.ended_ns = 0
         self._saved_at = self._work()
         self.done = False
         self.wait_s = LIVE_WAIT_S
@@ -98,6 +102,9 @@ class LiveOrderPlane:
         if self._leadership.leads and self._work() - self._saved_at >= self._records_between:
             self._save()
         progressed = self._work() > before
+        if progressed:
+            self.state.ended_ns = self._clock.monotonic_ns()
+            self.state.began_ns = self.state.began_ns or self.state.ended_ns
         self._waits += not progressed
         return progressed
 
@@ -125,6 +132,7 @@ class LiveOrderPlane:
             "algotrade_fills_over_total": manager.overfills,
             "algotrade_broker_events_unmatched_total": manager.unmatched,
             "algotrade_reports_total": state.reports,
+            "algotrade_intent_latency_seconds": self._intent_latency,
             "algotrade_order_latency_seconds": self._latency,
             "algotrade_dead_letters_total": by_reason(
                 self._market.dead, *(one.dead for one in self._intents), self._inputs.dead, self._journal.dead,
@@ -221,6 +229,7 @@ class LiveOrderPlane:
                 if not pending[0].is_replayed and now_ns < intent.expires_at_ns and not self._broker.may_send(intent):
                     break
                 received = pending.popleft()
+                self._observe(self._intent_latency, 0 if received.is_replayed else received.origin_time_ns)
                 self._on_intent(received, IntentTaken(shard=shard, position=received.position, now_ns=now_ns),
                                 is_new=True)
 
@@ -257,9 +266,12 @@ class LiveOrderPlane:
         if is_again:
             return
         self.state.fills += report.exec_type is ExecType.TRADE
-        origin_ns = self._origins_ns.pop(report.order_id, 0) if report.exec_type is ExecType.NEW else 0
+        if report.exec_type is ExecType.NEW:
+            self._observe(self._latency, self._origins_ns.pop(report.order_id, 0))
+
+    def _observe(self, histogram: Histogram, origin_ns: int) -> None:
         if origin_ns:
-            self._latency.observe((self._clock.time_ns() - origin_ns) / NANOSECONDS_PER_SECOND)
+            histogram.observe((self._clock.time_ns() - origin_ns) / NANOSECONDS_PER_SECOND)
 
     def _promises(self) -> dict[str, int]:
         if not self._leadership.leads:

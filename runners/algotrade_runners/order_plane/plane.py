@@ -35,7 +35,7 @@ from algotrade.telemetry import get_log
 from algotrade.telemetry.metrics import Histogram, Samples
 from algotrade_runners.host import WAIT_S
 from algotrade_runners.order_plane.arrivals import Arrivals, Arrived
-from algotrade_runners.order_plane.state import JOURNAL_TOPIC, OrderState
+from algotrade_runners.order_plane.state import JOURNAL_TOPIC, OrderState, kept_histogram
 from algotrade_runners.positions import Told
 from algotrade_runners.replay_time import (
     INTENTS_TOPIC,
@@ -82,12 +82,9 @@ class OrderPlane:
         self._records_between = records_between
         self._told = Told(bus, self.name)
         self._origins_ns: dict[int, int] = {}
-        self._intent_latency = Histogram()
-        self._intent_latency.counts = state.intent_latency_counts or self._intent_latency.counts
-        state.intent_latency_counts = self._intent_latency.counts
-        self._latency = Histogram()
-        self._latency.counts = state.latency_counts or self._latency.counts
-        state.latency_counts = self._latency.counts
+        self._intent_latency = kept_histogram(state.intent_latency_counts)
+        self._latency = kept_histogram(state.latency_counts)
+        state.intent_latency_counts, state.latency_counts = self._intent_latency.counts, self._latency.counts
         self._waits = 0
         self._disarmed_because = ""
         self._answered = False

@@ -5,6 +5,7 @@ import msgspec
 from algotrade.bus import MarketCursor
 from algotrade.execution import BrokerState, ManagerState
 from algotrade.risk import GateState
+from algotrade.telemetry.metrics import Histogram
 from algotrade_runners.tally import Tally
 
 JOURNAL_TOPIC = "orders.journal"
@@ -43,3 +44,10 @@ class OrderState(msgspec.Struct, kw_only=True):
     """Orders by the time from market data published to order accepted, in the buckets of telemetry.metrics."""
     session_began_at: int = 0
     """Records that earlier processes had handled."""
+
+
+def kept_histogram(counts: list[int]) -> Histogram:
+    """Return a histogram that goes on counting in ``counts`` of a snapshot, or in its own where there are none yet."""
+    histogram = Histogram()
+    histogram.counts = counts or histogram.counts
+    return histogram
