@@ -1,19 +1,28 @@
-"""``catalog``: every signal by name."""
+"""``catalog``: every signal by name, and what else is computed from market data.
+
+An entry has a ``name``, ``family``, ``inputs``, ``parameters``, ``outputs``, ``unit``, ``formula``, ``source``, a
+``batch`` and a ``kind``, which names its call shape: ``signal`` (``Signal``) gives a value per observation, ``bars``
+(``BarBuilder``) takes trades and gives bars.
+"""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from algotrade.signals.averages import AVERAGES
+from algotrade.signals.bars import BARS
 from algotrade.signals.moments import MOMENTS
 from algotrade.signals.momentum import MOMENTUM
 from algotrade.signals.order import ORDER
 from algotrade.signals.oscillators import OSCILLATORS
 from algotrade.signals.pairs import PAIRS
-from algotrade.signals.signal import Signal, near
+from algotrade.signals.quotes import QUOTES
+from algotrade.signals.signal import near
+from algotrade.signals.trades import TRADES
 from algotrade.signals.trend import TREND
 from algotrade.signals.volatility import VOLATILITY
 from algotrade.signals.volume import VOLUME
 
-FAMILIES = (AVERAGES, TREND, MOMENTUM, OSCILLATORS, VOLATILITY, VOLUME, MOMENTS, ORDER, PAIRS)
+FAMILIES = (AVERAGES, TREND, MOMENTUM, OSCILLATORS, VOLATILITY, VOLUME, MOMENTS, ORDER, PAIRS, QUOTES, TRADES, BARS)
 
 
 class UnknownSignal(KeyError):
@@ -24,27 +33,27 @@ class UnknownSignal(KeyError):
         return str(self.args[0])
 
 
-class Catalog(Mapping[str, Signal]):
-    """Signals by name, in the order of their families."""
+class Catalog(Mapping[str, Any]):
+    """Entries by name, in the order of their families."""
 
-    def __init__(self, signals: tuple[Signal, ...]) -> None:
-        self._signals = {signal.name: signal for signal in signals}
-        assert len(self._signals) == len(signals), "two signals of one name"
+    def __init__(self, entries: tuple[Any, ...]) -> None:
+        self._entries = {entry.name: entry for entry in entries}
+        assert len(self._entries) == len(entries), "two entries of one name"
 
-    def __getitem__(self, name: str) -> Signal:
-        """Return the signal, or raise ``UnknownSignal``."""
+    def __getitem__(self, name: str) -> Any:
+        """Return the entry, or raise ``UnknownSignal``."""
         try:
-            return self._signals[name]
+            return self._entries[name]
         except KeyError:
-            raise UnknownSignal(f"no signal {name!r}; {near(name, self._signals)}") from None
+            raise UnknownSignal(f"no signal {name!r}; {near(name, self._entries)}") from None
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names."""
-        return iter(self._signals)
+        return iter(self._entries)
 
     def __len__(self) -> int:
-        """Return how many signals there are."""
-        return len(self._signals)
+        """Return how many there are."""
+        return len(self._entries)
 
 
-catalog = Catalog(tuple(signal for family in FAMILIES for signal in family))
+catalog = Catalog(tuple(entry for family in FAMILIES for entry in family))

@@ -17,6 +17,9 @@ from algotrade.jit import jit
 from algotrade.signals.arithmetic import LIMIT
 from algotrade.signals.hot import on_stack, put_back
 
+BOOK = 20
+"""Inputs of a signal of an order book: bid, its size, ask and its size at each of five levels."""
+
 
 def _update_1(s: Any, *inputs: Any) -> Any:
     if usable(*inputs):
@@ -59,7 +62,19 @@ def _update_4(s: Any, *inputs: Any) -> Any:
     return outputs(np.nan, np.nan, np.nan, np.nan)
 
 
-UPDATE: dict[int, Callable[..., Any]] = {1: _update_1, 2: _update_2, 3: _update_3, 4: _update_4}
+def _update_5(s: Any, *inputs: Any) -> Any:
+    kept = s["value"]
+    if usable(*inputs):
+        a, b, c, d, e = step(s, *inputs)
+        kept[0], kept[1], kept[2], kept[3], kept[4] = a, b, c, d, e
+        s["seen"] += 1
+        return outputs(a, b, c, d, e)
+    if s["seen"] > 0:
+        return outputs(kept[0], kept[1], kept[2], kept[3], kept[4])
+    return outputs(np.nan, np.nan, np.nan, np.nan, np.nan)
+
+
+UPDATE: dict[int, Callable[..., Any]] = {1: _update_1, 2: _update_2, 3: _update_3, 4: _update_4, 5: _update_5}
 
 
 def _run(states: Any, columns: Any, out: Any, row_step: int, first: int, last: int) -> None:
@@ -85,12 +100,12 @@ class Loops(NamedTuple):
 def loops_of(name: str, step: Callable[..., Any], floors: tuple[float, ...], outputs: Any) -> Loops:
     """Return the loops of the signal ``name``; ``floors`` are the least usable values of its inputs."""
     count = 1 if outputs is float else len(outputs._fields)
-    update = _named(UPDATE[count], f"{name}_update", step=step, usable=_usable(floors), outputs=outputs)
+    update = compiled(UPDATE[count], f"{name}_update", step=step, usable=_usable(floors), outputs=outputs)
     put = _put_one if outputs is float else _put_several
-    return Loops(update, _named(_run, f"{name}_run", nogil=True, update=update, put=put, pick=PICK[len(floors)]))
+    return Loops(update, compiled(_run, f"{name}_run", nogil=True, update=update, put=put, pick=PICK[len(floors)]))
 
 
-def _named(template: Callable[..., Any], name: str, *, nogil: bool = False, **known: Any) -> Callable[..., Any]:
+def compiled(template: Callable[..., Any], name: str, *, nogil: bool = False, **known: Any) -> Callable[..., Any]:
     """Return the template compiled under ``name``, its free names bound to ``known``."""
     assert isinstance(template, types.FunctionType)
     function = types.FunctionType(template.__code__, {**template.__globals__, **known}, name)
@@ -100,8 +115,11 @@ def _named(template: Callable[..., Any], name: str, *, nogil: bool = False, **kn
 
 @functools.cache
 def _usable(floors: tuple[float, ...]) -> Callable[..., Any]:
+    if len(floors) == BOOK:
+        assert floors == floors[:4] * (BOOK // 4), f"floors are {floors}; allowed: the same at each level of a book"
+        return compiled(_usable_20, f"usable_above_{floors}", level=_usable(floors[:4]))
     lows: dict[str, Any] = {f"low_{k}": floor for k, floor in enumerate(floors)}
-    return _named(_USABLE[len(floors)], f"usable_above_{floors}", **lows)
+    return compiled(_USABLE[len(floors)], f"usable_above_{floors}", **lows)
 
 
 def _usable_1(a: float) -> bool:
@@ -118,6 +136,11 @@ def _usable_3(a: float, b: float, c: float) -> bool:
 
 def _usable_4(a: float, b: float, c: float, d: float) -> bool:
     return low_0 <= a <= LIMIT and low_1 <= b <= LIMIT and low_2 <= c <= LIMIT and low_3 <= d <= LIMIT
+
+
+def _usable_20(*q: float) -> bool:
+    return (level(q[0], q[1], q[2], q[3]) and level(q[4], q[5], q[6], q[7]) and level(q[8], q[9], q[10], q[11])
+            and level(q[12], q[13], q[14], q[15]) and level(q[16], q[17], q[18], q[19]))
 
 
 _USABLE: dict[int, Callable[..., bool]] = {1: _usable_1, 2: _usable_2, 3: _usable_3, 4: _usable_4}
@@ -143,7 +166,13 @@ def _pick_4(columns: Any, row: int, i: int) -> Any:
     return columns[0][row, i], columns[1][row, i], columns[2][row, i], columns[3][row, i]
 
 
-PICK: dict[int, Callable[..., Any]] = {1: _pick_1, 2: _pick_2, 3: _pick_3, 4: _pick_4}
+@jit
+def _pick_20(columns: Any, row: int, i: int) -> Any:
+    return (_pick_4(columns[:4], row, i) + _pick_4(columns[4:8], row, i) + _pick_4(columns[8:12], row, i)
+            + _pick_4(columns[12:16], row, i) + _pick_4(columns[16:], row, i))
+
+
+PICK: dict[int, Callable[..., Any]] = {1: _pick_1, 2: _pick_2, 3: _pick_3, 4: _pick_4, BOOK: _pick_20}
 
 
 @jit
@@ -160,6 +189,7 @@ def _put_several(out: npt.NDArray[np.float64], j: int, i: int, values: Any) -> N
 # What a signal's own functions stand in for; here so that a reader, ruff and mypy find the names.
 step: Callable[..., Any] = _update_1
 usable: Callable[..., bool] = _usable_1
+level: Callable[..., bool] = _usable_1
 put: Callable[..., None] = _put_one
 pick: Callable[..., Any] = _pick_1
 update: Callable[..., Any] = _update_1

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -100,12 +100,15 @@ class Signal:
     ``step``      compiled; (state, inputs) -> value(s) for a usable observation, NaN until known
     ``fields``    capacity of the rings -> the fields of the state that are ``step``'s own; all zeros = nothing seen
     ``outputs``   ``float``, or the named tuple that ``step`` returns
-    ``warm_up``   parameters -> usable observations up to and including the one with the first value
+    ``warm_up``   parameters -> usable observations up to and including the one with the first value, at least
     ``ordered``   pairs of parameters of which the first must be below the second
 
     A state is one record: ``seen`` (usable observations so far), ``value`` (the latest), a field for each parameter,
     then ``fields``. It may be nested in another record, and its bytes are its snapshot.
     """
+
+    kind: ClassVar[str] = "signal"
+    """Its call shape: one value, or a few, per observation."""
 
     name: str
     family: str
@@ -149,7 +152,7 @@ class Signal:
 
     def warmup(self, **parameters: float) -> int:
         """Return how many usable observations it takes to the first value, that one included."""
-        return self.warm_up(**self._checked(parameters, CAPACITY_MAX))
+        return self.warm_up(**checked(self, parameters, CAPACITY_MAX))
 
     def state(self, *, capacity: int | None = None, **parameters: float) -> Any:
         """Return a state that has seen nothing, a record; ``capacity`` as in ``dtype``."""
@@ -157,7 +160,7 @@ class Signal:
 
     def states(self, count: int, *, capacity: int | None = None, **parameters: Any) -> npt.NDArray[Any]:
         """Return ``count`` states that have seen nothing; a parameter is one value or a sequence of ``count``."""
-        found = self._checked(parameters, CAPACITY_MAX if capacity is None else capacity)
+        found = checked(self, parameters, CAPACITY_MAX if capacity is None else capacity)
         made = np.zeros(count, self.dtype(self._room(found) if capacity is None else capacity))
         for name, values in found.items():
             made[name] = values
@@ -235,20 +238,25 @@ class Signal:
             room *= 4
         return min(room, CAPACITY_MAX)
 
-    def _checked(self, given: Mapping[str, Any], capacity: int) -> dict[str, Any]:
-        known = {p.name: p for p in self.parameters}
-        for name in given:
-            if name not in known:
-                raise ValueError(f"{self.name}: no parameter {name!r}; {near(name, known)}")
-        found = {name: given.get(name, p.default) for name, p in known.items()}
-        for name, p in known.items():
-            for value in _each(found[name]):
-                p.checked(self.name, value, capacity)
-        for below, above in self.ordered:
-            if not np.all(np.less(found[below], found[above])):
-                raise ValueError(f"{self.name}: {below} is {found[below]} and {above} {found[above]}; allowed: "
-                                 f"{below} below {above}")
-        return found
+
+def checked(entry: Any, given: Mapping[str, Any], capacity: int) -> dict[str, Any]:
+    """Return a value for each parameter of a catalogue entry, or raise ``ValueError`` with what is allowed.
+
+    ``entry``  has a ``name``, ``parameters`` and the ``ordered`` pairs of them
+    """
+    known = {p.name: p for p in entry.parameters}
+    for name in given:
+        if name not in known:
+            raise ValueError(f"{entry.name}: no parameter {name!r}; {near(name, known)}")
+    found = {name: given.get(name, p.default) for name, p in known.items()}
+    for name, p in known.items():
+        for value in _each(found[name]):
+            p.checked(entry.name, value, capacity)
+    for below, above in entry.ordered:
+        if not np.all(np.less(found[below], found[above])):
+            raise ValueError(f"{entry.name}: {below} is {found[below]} and {above} {found[above]}; allowed: "
+                             f"{below} below {above}")
+    return found
 
 
 def _each(value: Any) -> Iterator[Any]:
