@@ -4,8 +4,6 @@ from typing import Any
 
 import numpy as np
 
-NAMED = ("open", "high", "low", "close", "volume")
-
 
 def bars(n: int, seed: int = 1) -> dict[str, np.ndarray]:
     """Return bars of a random walk: high and low around open and close, now and then a bar like the one before."""
@@ -21,16 +19,34 @@ def bars(n: int, seed: int = 1) -> dict[str, np.ndarray]:
     return made
 
 
+def quotes(made: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return quotes around the closes: five levels of a book, the best one under the plain names as well."""
+    n = len(made["close"])
+    bid, ask = np.round(made["close"], 1), np.round(made["close"], 1) + 0.1 * rng.integers(1, 3, n)
+    book = {"bid": bid, "ask": ask}
+    for side in ("bid", "ask"):
+        book[f"{side}_size"] = rng.integers(1, 50, n) * 100.0
+        for k in range(1, 6):
+            book[f"{side}_{k}"] = book[side] + (k - 1) * (0.1 if side == "ask" else -0.1)
+            book[f"{side}_size_{k}"] = book[f"{side}_size"] if k == 1 else rng.integers(1, 50, n) * 100.0
+    return book
+
+
 def columns(signal: Any, n: int, seed: int = 1) -> list[np.ndarray]:
-    """Return the signal's inputs; what is not a column of a bar is a random walk, positive."""
+    """Return the signal's inputs; what is neither a column of a bar nor of a quote is a random walk, positive."""
     made = bars(n, seed)
     rng = np.random.default_rng(seed + 100)
-    quotes = {"bid": np.round(made["close"], 1), "ask": np.round(made["close"], 1) + 0.1 * rng.integers(1, 3, n),
-              "bid_size": rng.integers(1, 50, n) * 100.0, "ask_size": rng.integers(1, 50, n) * 100.0}
-    walks = {i.name: 50 + np.abs(np.cumsum(rng.normal(size=n))) for i in signal.inputs
-             if i.name not in made and i.name not in quotes and i.name != "x"}
-    known = {"x": made["close"], **made, **quotes, **walks}
-    return [known[i.name].copy() for i in signal.inputs]
+    known = {"x": made["close"], **made, **quotes(made, rng)}
+    known["signed_volume"] = made["volume"] * rng.choice([-1.0, 1.0], n)
+    known["own_volume"] = np.round(made["volume"] * rng.uniform(0, 0.2, n))
+    names = [i.name for i in signal.inputs]
+    walks = {name: 50 + np.abs(np.cumsum(rng.normal(size=n))) for name in names if name not in known}
+    if {"price", "bid", "ask"} <= set(names):
+        # Trades at either side of the quote and, from the second on, at its middle.
+        place = np.concatenate([[1.0], rng.choice([0.0, 0.5, 1.0], n)])[:n]
+        walks["price"] = known["bid"] + place * (known["ask"] - known["bid"])
+    known |= walks
+    return [known[name].copy() for name in names]
 
 
 def small(signal: Any) -> dict[str, Any]:

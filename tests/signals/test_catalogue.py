@@ -10,8 +10,12 @@ from algotrade.signals import catalog
 from algotrade.signals.signal import CAPACITY_MAX
 from tests.signals.markets import columns, small
 
-EVERY = pytest.mark.parametrize("signal", list(catalog.values()), ids=list(catalog))
+SIGNALS = {name: entry for name, entry in catalog.items() if entry.kind == "signal"}
+EVERY = pytest.mark.parametrize("signal", list(SIGNALS.values()), ids=list(SIGNALS))
 N = 160
+
+# When these have their first value depends on the data: as soon as so many buckets of volume are full.
+AT_LEAST = {"vpin"}
 
 
 def values(signal, /, *data, **parameters) -> np.ndarray:
@@ -105,17 +109,19 @@ def test_the_first_value_comes_after_the_warm_up_and_none_is_missing_then(signal
     found = values(signal, *columns(signal, N), **parameters)
     known = ~np.isnan(found).any(axis=0)
 
-    assert np.flatnonzero(known)[0] + 1 == signal.warmup(**parameters)
-    assert known[signal.warmup(**parameters) - 1 :].all()
-    assert np.isnan(found[:, : signal.warmup(**parameters) - 1]).all()
+    first = np.flatnonzero(known)[0]
+    assert first + 1 == signal.warmup(**parameters) or (first >= signal.warmup(**parameters)
+                                                        and signal.name in AT_LEAST)
+    assert known[first:].all()
+    assert np.isnan(found[:, :first]).all()
 
 
 @EVERY
 def test_defaults_are_within_their_ranges_and_warm_up(signal):
     n = signal.warmup()
-    found = values(signal, *columns(signal, n + 5))
+    found = values(signal, *columns(signal, n + 400))
 
-    assert not np.isnan(found[:, n - 1 :]).any()
+    assert not np.isnan(found[:, n - 1 + (390 if signal.name in AT_LEAST else 0) :]).any()
     assert np.isnan(found[:, : n - 1]).all()
 
 

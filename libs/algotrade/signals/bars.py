@@ -50,7 +50,10 @@ class BarBuilder:
     """
 
     kind: ClassVar[str] = "bars"
-    """Its call shape: trades in, now and then a bar out."""
+    """The name of its call shape."""
+
+    shape: ClassVar[str] = "time_ns, price, size (n,) -> the finished bars, dtype BAR (m,), m up to n"
+    """That call shape in words."""
 
     family: ClassVar[str] = "bars"
     inputs: ClassVar[tuple[Input, ...]] = TRADE

@@ -7,8 +7,8 @@ the observation before and ``deviation`` that of the last ``period`` changes (th
 of the future is known). Volume fills buckets of ``bucket`` units in order, an observation being cut where it does not
 fit; VPIN is the mean of |bought - sold| / bucket over the last ``buckets`` full ones.
 
-Without any deviation half is bought. Volume that came before ``period`` changes were seen is in no bucket. Of an
-observation that fills more than ``buckets`` buckets only the last are filled: the others would be forgotten at once.
+Without any deviation half is bought. Volume that came before ``period`` changes were seen is in no bucket. Of a volume
+that would fill many more than ``buckets`` buckets only the last are filled: the others would be forgotten at once.
 """
 
 import math
@@ -30,8 +30,10 @@ def _fill(s: Any, volume: float, share: float) -> None:
     """Put ``volume`` into buckets, ``share`` of it bought."""
     bucket = s["bucket"]
     rest = volume
-    if rest > s["buckets"] * bucket:
-        rest = s["buckets"] * bucket + rest % bucket
+    # One more than is kept: the first that is filled holds what came before as well.
+    enough = (s["buckets"] + 1) * bucket
+    if rest > enough:
+        rest = enough + rest % bucket
     while rest >= bucket - s["filled"]:
         room = bucket - s["filled"]
         bought = s["bought"] + share * room
@@ -61,7 +63,7 @@ def _vpin(s: Any, price: float, volume: float) -> float:
 
 VPIN = Signal(
     name="vpin", family="microstructure", inputs=(*any_of("price"), *sizes("volume")), unit="0 to 1", step=_vpin,
-    parameters=(factor("bucket", 10_000.0, 1e-9, 1e18, "units"), window(50, name="buckets"), window(390, low=2)),
+    parameters=(factor("bucket", 10_000.0, 1e-9, 1e12, "units"), window(50, name="buckets"), window(390, low=2)),
     fields=lambda n: [*((name, "<f8") for name in ("price", "filled", "bought", "total")), ("full", "<i8"),
                       ("changes", moments(n)), ("imbalances", rolling_sum(n))],
     warm_up=lambda period, **_: period + 1,
