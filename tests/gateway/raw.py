@@ -42,7 +42,9 @@ class Raw:
         self.link.sendall(greeting(157, version))
         payloads: list[bytes] = []
         while not payloads:
-            payloads = self.splitter.feed(self._receive())
+            data = self._receive()
+            assert data, "closed before it greeted"
+            payloads = self.splitter.feed(data)
         told, when, _ = payloads[0].split(b"\0")
         self.codec = Codec(int(told))
         return int(told), when.decode()
