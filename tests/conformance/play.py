@@ -174,7 +174,7 @@ def blocks(script: Script, mode: str) -> list[list[Step]]:
         if step.kind in {"out", "closed"}:
             found[-1].append(step)
             continue
-        last = next((s for s in reversed(found[-1]) if s.kind not in {"out"}), None) if found else None
+        last = next((s for s in reversed(found[-1]) if s.kind != "out"), None) if found else None
         goes_on = (mode == "in one piece" and last is not None and (last.kind, step.kind) == ("in", "in")
                    and last.link == step.link)
         if goes_on:

@@ -1,4 +1,4 @@
-"""Writes down what the Gateway answers now: CONFORMANCE_WRITE=1. Lines that fit stay; the review of the rest is the test.
+"""Writes down what the Gateway answers now: CONFORMANCE_WRITE=1. Lines that fit stay; reviewing the rest is the test.
 
 It knows nothing of what is right. Read what it wrote against the layouts and the broker's rules before you keep it.
 """

@@ -1,4 +1,4 @@
-"""Scripts: what a client says and what the Gateway has to answer, as text. README.md beside this file has the grammar."""
+"""Scripts: what a client says and what the Gateway has to answer, as text. README.md beside this has the grammar."""
 
 import os
 import re
@@ -16,7 +16,8 @@ from algotrade.ibkr.wire.requests import REQUESTS
 
 FOLDER = Path(__file__).parent / "scripts"
 ALL = (157, 163, 164, 166, 169, 170, 176, 178)
-_STEP = re.compile(r"(in|out|connect|hello|closed|time)(?: (\d+))?[<>](?: (.*))?")
+_STEP = re.compile(r"(in|out|connect|hello|closed|time)(?: (\d+))?([<>])(?: (.*))?")
+_TOLD = {"out", "closed"}
 _GATE = re.compile(r"@(\d+)?-?(\d+)?(\+)? ?(.*)", re.DOTALL)
 _REQUESTS = {message.__name__: message for message in REQUESTS}
 
@@ -52,14 +53,16 @@ def read_script(path: Path) -> Script:
             continue
         match = _STEP.fullmatch(line)
         if match:
-            steps.append(Step(number, match[1], int(match[2] or 1), match[3] or ""))
+            assert (match[3] == "<") == (match[1] in _TOLD), f"{path.name}, line {number}: {line!r}"
+            steps.append(Step(number, match[1], int(match[2] or 1), match[4] or ""))
             continue
         name, colon, value = line.partition(": ")
         assert colon, f"{path.name}, line {number}: {line!r}"
         assert name in {"versions", "world", "modes", "form"}, f"{path.name}, line {number}: {name!r}"
         assert not steps, f"{path.name}, line {number}: a header behind the first step"
         header[name] = value
-    assert os.environ.get("CONFORMANCE_WRITE") or any(step.kind in {"out", "closed"} for step in steps), f"{path.name} expects nothing"
+    wants = any(step.kind in _TOLD for step in steps)
+    assert wants or os.environ.get("CONFORMANCE_WRITE"), f"{path.name} expects nothing"
     if steps[0].kind not in {"connect", "hello"}:
         steps.insert(0, Step(0, "connect", 1, "1"))
     versions = ALL if header["versions"] == "all" else tuple(map(int, header["versions"].split()))
@@ -75,7 +78,7 @@ def scripts() -> list[Script]:
 
 def at_version(text: str, version: int) -> list[str]:
     """Return the fields of a line at ``version``."""
-    return [field for field in map(lambda raw: _gated(raw, version), text.split("|")) if field is not None]
+    return [field for field in (_gated(raw, version) for raw in text.split("|")) if field is not None]
 
 
 def _gated(field: str, version: int) -> str | None:
