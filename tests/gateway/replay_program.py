@@ -87,8 +87,8 @@ def trade(program: Program, order_ref: str) -> dict[str, Any]:
     return heard
 
 
-def ran(library: Any, port: int, advance: Callable[[float], None], *, order_ref: str = "ema/1", client_id: int = CLIENT_ID,
-        path: Path | None = None) -> dict[str, Any]:
+def ran(library: Any, port: int, advance: Callable[[float], None], *, order_ref: str = "ema/1",
+        client_id: int = CLIENT_ID, path: Path | None = None) -> dict[str, Any]:
     """Run the program once, recorded to ``path`` where one is given, and return what it heard."""
     recorder = None if path is None else Recorder(path, SystemClock())
     with loop_of_its_own() as loop:

@@ -136,12 +136,11 @@ def test_a_client_of_other_versions_is_disconnected(tmp_path):
 
 
 def test_a_client_id_in_use_is_refused(tmp_path):
-    with replayed(written(tmp_path, *BEGIN, *END)) as gateway, Raw(gateway.port).start():
-        with Raw(gateway.port) as other:
-            other.greet()
-            other.ask(r.StartApi(client_id=1))
-            assert other.error(326)
-            assert other.closed()
+    with replayed(written(tmp_path, *BEGIN, *END)) as gateway, Raw(gateway.port).start(), Raw(gateway.port) as other:
+        other.greet()
+        other.ask(r.StartApi(client_id=1))
+        assert other.error(326)
+        assert other.closed()
 
 
 def refused(folder, *words):
