@@ -75,11 +75,30 @@ def test_a_recording_is_bounded(tmp_path):
     assert len(frames(tmp_path)) == recorder.frames
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": "algotrade-ibkr-recording", "version": 2}', "\x00"])
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": "tape", "version": 1}', "\x00"])
 def test_what_is_no_recording_is_refused(tmp_path, text):
     (tmp_path / "one.jsonl").write_text(text)
     with pytest.raises(RecordingError, match="no recording"):
         read_recording(tmp_path / "one.jsonl")
+
+
+@pytest.mark.parametrize("version", ["2", "null", '"1"'])
+def test_a_recording_of_another_version_is_named(tmp_path, version):
+    (tmp_path / "one.jsonl").write_text(f'{{"format": "algotrade-ibkr-recording", "version": {version}}}')
+    with pytest.raises(RecordingError, match=r"one\.jsonl is a recording of version .*; allowed: 1"):
+        read_recording(tmp_path / "one.jsonl")
+
+
+def test_a_full_recording_ends_as_a_whole_one(tmp_path):
+    recorder = recorded(tmp_path, bytes_max=1_000)
+    for _ in range(1_000):
+        recorder.told(CODEC.encode(a.NextValidId(order_id=1)))
+    recorder.disconnected("LinkLost")
+    recorder.connected()
+    recorder.disconnected("LinkLost")
+    recorder.close()
+    kinds = [frame.kind for frame in frames(tmp_path)]
+    assert (kinds[0], kinds[-1], kinds.count("open"), kinds.count("close")) == ("open", "close", 1, 1)
 
 
 @pytest.mark.parametrize("line", ["[1]", "x", '[1, "?", ""]', '[1, "<", 5]', '["a", "<", ""]', '[1, "<", "\\u4e00"]'])

@@ -49,6 +49,7 @@ class Recorder:
         self._clock = clock
         self._bytes_max = bytes_max
         self._bytes = 0
+        self._is_open = False
         self._scrubber = Scrubber(account)
         self._began_ns = clock.monotonic_ns()
         try:
@@ -108,9 +109,11 @@ class Recorder:
             return []
 
     def _write(self, kind: str, payload: bytes) -> None:
-        if self._bytes >= self._bytes_max:
+        # The end of what was begun is written even so: without it a reader takes the file for cut off.
+        if self._bytes >= self._bytes_max and not (kind == "close" and self._is_open):
             self.is_full = True
             return
+        self._is_open = kind != "close"
         self.frames += 1
         self._line([self._clock.monotonic_ns() - self._began_ns, kind, payload.decode("latin-1")])
 
@@ -129,8 +132,10 @@ def read_recording(path: Path) -> tuple[dict[str, Any], Iterator[Frame]]:
         raise RecordingError(f"{path}: {error.strerror}") from error
     except ValueError:
         header = None
-    if not isinstance(header, dict) or (header.get("format"), header.get("version")) != (FORMAT, VERSION):
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise RecordingError(f"{path} is no recording; allowed: a first line with format {FORMAT}, version {VERSION}")
+    if header.get("version") != VERSION:
+        raise RecordingError(f"{path} is a recording of version {header.get('version')!r}; allowed: {VERSION}")
     return header, _frames(path)
 
 
