@@ -70,6 +70,7 @@ def trade(program: Program, order_ref: str) -> dict[str, Any]:
     program.advance(1)
     program.until(bought.commissionReportEvent, lambda: bought.fills and bought.fills[0].commissionReport.execId)
     program.until(ib.positionEvent, lambda: bool(ib.positions()))
+    program.until(ib.accountValueEvent, lambda: cash(ib) != ["1000000.00"])
     ib.cancelOrder(resting.order)
     program.until(resting.statusEvent, lambda: resting.orderStatus.status == "Cancelled")
     heard["orders"] = [(t.order.orderRef, t.orderStatus.status, t.orderStatus.filled, t.orderStatus.avgFillPrice,
@@ -79,12 +80,17 @@ def trade(program: Program, order_ref: str) -> dict[str, Any]:
     again = program.run(ib.reqExecutionsAsync())
     heard["executions"] = [(f.execution.execId, f.execution.orderId == bought.order.orderId) for f in again]
     heard["positions"] = [(p.contract.conId, p.position, p.avgCost) for p in ib.positions()]
-    heard["cash"] = [v.value for v in ib.accountValues() if (v.tag, v.currency) == ("CashBalance", "USD")]
+    heard["cash"] = cash(ib)
     ib.cancelMktData(contract)
     done = program.run(ib.reqCompletedOrdersAsync(False))
     heard["done"] = [(t.order.permId, t.order.orderRef, t.orderStatus.status) for t in done]
     heard["errors"] = sorted(code for _, code, _ in program.errors)
     return heard
+
+
+def cash(ib: Any) -> list[str]:
+    """Return the dollars of the account, as they were last told."""
+    return [v.value for v in ib.accountValues() if (v.tag, v.currency) == ("CashBalance", "USD")]
 
 
 def ran(library: Any, port: int, advance: Callable[[float], None], *, order_ref: str = "ema/1",

@@ -1,6 +1,7 @@
 """Recordings replayed: the same program hears the same, whatever its ids; what was not recorded is named."""
 
 import json
+from decimal import Decimal
 
 import pytest
 
@@ -9,6 +10,7 @@ from algotrade.ibkr.recording import RecordingError
 from algotrade.ibkr.wire import Codec
 from algotrade.ibkr.wire import answers as a
 from algotrade.ibkr.wire import requests as r
+from algotrade.ibkr.wire.records import Order, OrderState
 from tests.gateway.raw import IBM, Raw
 from tests.gateway.replay_program import ran
 from tests.gateway.world import LIBRARIES, SECOND_NS, served
@@ -88,6 +90,62 @@ def test_request_ids_are_the_clients_own(tmp_path):
         assert client.until(lambda m: isinstance(m, a.TickSize)).req_id == 8
         client.ask(r.CancelMarketData(req_id=8))
         assert client.error(300).req_id == 8
+
+
+def place(order_id, reference, price, **more):
+    return r.PlaceOrder(order_id=order_id, contract=IBM, order=Order(
+        action="BUY", total_quantity=Decimal(10), order_type="LMT", lmt_price=Decimal(price), order_ref=reference,
+        **more))
+
+
+def status(order_id, name, parent_id=0):
+    return a.OrderStatus(
+        order_id=order_id, status=name, filled=Decimal(0), remaining=Decimal(10), avg_fill_price=Decimal(0), perm_id=7,
+        parent_id=parent_id, last_fill_price=Decimal(0), client_id=1, why_held="", mkt_cap_price=None)
+
+
+def opened(order_id, price, **more):
+    asked_for = place(order_id, "ref-1", price, client_id=1, perm_id=7, **more)
+    return a.OpenOrder(order_id=order_id, contract=IBM, order=asked_for.order, state=OrderState(status="Submitted"))
+
+
+def test_orders_are_the_clients_own(tmp_path):
+    folder = written(
+        tmp_path, *BEGIN, asked(place(5, "ref-1", 170)), told(opened(5, 170)), told(status(5, "Submitted")),
+        asked(place(6, "ref-2", 190, parent_id=5)), told(status(6, "PreSubmitted", 5)),
+        asked(place(5, "ref-1", 171)), told(opened(5, 171)),
+        asked(r.CancelOrder(order_id=5)), told(a.ErrorMessage(req_id=5, code=202, message="gone")),
+        told(status(5, "Cancelled")), *END)
+    with replayed(folder) as gateway, Raw(gateway.port).start(client_id=4) as client:
+        client.ask(r.CancelOrder(order_id=50), place(50, "mine", 171))  # neither is what the first order was
+        assert [client.error(322).req_id, client.seen.pop().req_id] == [50, 50]
+        client.ask(place(50, "mine", 170))
+        order = client.until(lambda m: isinstance(m, a.OpenOrder))
+        assert (order.order_id, order.order.client_id, order.order.order_ref, order.order.perm_id) == (50, 4, "mine", 7)
+        assert client.until(lambda m: isinstance(m, a.OrderStatus)).client_id == 4
+        client.ask(place(51, "other", 190, parent_id=50))
+        held = client.until(lambda m: isinstance(m, a.OrderStatus) and m.status == "PreSubmitted")
+        assert (held.order_id, held.parent_id) == (51, 50)
+        client.ask(place(50, "mine", 171))
+        client.until(lambda m: isinstance(m, a.OpenOrder) and m.order.lmt_price == 171)
+        client.ask(r.CancelOrder(order_id=50))
+        assert client.error(202).req_id == 50
+        assert client.until(lambda m: isinstance(m, a.OrderStatus) and m.status == "Cancelled").order_id == 50
+
+
+def test_what_is_pushed_comes_with_the_order_that_caused_it(tmp_path):
+    """Positions that follow a fill come after it, and not when they came after they were asked for."""
+    position = a.PositionData(account="DU0000001", contract=IBM, position=Decimal(10), average_cost=Decimal(170))
+    folder = written(
+        tmp_path, *BEGIN, asked(r.RequestPositions()), told(a.PositionEnd()), asked(place(5, "", 170)),
+        told(status(5, "Filled")), told(position), asked(r.RequestCurrentTime()), told(a.CurrentTime(time_s=1)), *END)
+    with replayed(folder) as gateway, Raw(gateway.port).start() as client:
+        client.ask(r.RequestPositions(), r.RequestCurrentTime())
+        client.until(lambda m: isinstance(m, a.CurrentTime))
+        assert not [m for m in client.seen if isinstance(m, a.PositionData)]
+        client.ask(place(5, "", 170))
+        client.until(lambda m: isinstance(m, a.PositionData))
+        assert [type(m) for m in client.seen[-2:]] == [a.OrderStatus, a.PositionData]
 
 
 def test_what_was_not_recorded_or_not_so_often_is_named(tmp_path):

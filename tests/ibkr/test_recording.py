@@ -45,6 +45,23 @@ def test_written_and_read_again(tmp_path):
         Frame(0, "close", b"LinkLost")]
 
 
+def test_what_came_together_has_one_time(tmp_path):
+    class Ticking(SimulatedClock):
+        def monotonic_ns(self):
+            self.advance_to(self.time_ns() + 1)
+            return self.time_ns()
+
+    recorder = Recorder(tmp_path / "one.jsonl", Ticking(5))
+    recorder.connected()
+    recorder.asked(b"API\0" + framed(b"v157..176"))
+    recorder.told(GREETED + CODEC.encode(a.NextValidId(order_id=1)) + CODEC.encode(a.NextValidId(order_id=2)))
+    recorder.told(CODEC.encode(a.NextValidId(order_id=3)))
+    recorder.close()
+    times = [frame.offset_ns for frame in frames(tmp_path)]
+    assert len(set(times[2:5])) == 1
+    assert times[1] < times[2] < times[5]
+
+
 def test_bytes_of_any_value_come_back(tmp_path):
     recorder = recorded(tmp_path)
     payload = b"4\x002\x00-1\x00399\x00caf\xe9 \xff\x00\0"

@@ -64,10 +64,12 @@ class Recorder:
         self._codec: Codec | None = None
         self._in, self._out = Splitter(), Splitter()
         self._is_greeted = self._is_lost = False
+        self._offset_ns = self._now_ns()
         self._write("open", b"")
 
     def told(self, data: bytes) -> None:
-        """Record what the server sent."""
+        """Record what the server sent; frames that came together get one time, so that they are told together again."""
+        self._offset_ns = self._now_ns()
         for payload in self._split(self._in, data):
             if self._codec is None:
                 self._greeted(payload)
@@ -76,6 +78,7 @@ class Recorder:
 
     def asked(self, data: bytes) -> None:
         """Record what we sent."""
+        self._offset_ns = self._now_ns()
         if not self._is_greeted:
             self._is_greeted = True
             data = data.removeprefix(_GREETING)
@@ -84,6 +87,7 @@ class Recorder:
 
     def disconnected(self, because: str) -> None:
         """End a connection."""
+        self._offset_ns = self._now_ns()
         self._write("close", because.encode())
 
     def close(self) -> None:
@@ -115,7 +119,10 @@ class Recorder:
             return
         self._is_open = kind != "close"
         self.frames += 1
-        self._line([self._clock.monotonic_ns() - self._began_ns, kind, payload.decode("latin-1")])
+        self._line([self._offset_ns, kind, payload.decode("latin-1")])
+
+    def _now_ns(self) -> int:
+        return self._clock.monotonic_ns() - self._began_ns
 
     def _line(self, value: object) -> None:
         line = json.dumps(value) + "\n"
