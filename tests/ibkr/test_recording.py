@@ -45,6 +45,23 @@ def test_written_and_read_again(tmp_path):
         Frame(0, "close", b"LinkLost")]
 
 
+def test_what_came_together_has_one_time(tmp_path):
+    class Ticking(SimulatedClock):
+        def monotonic_ns(self):
+            self.advance_to(self.time_ns() + 1)
+            return self.time_ns()
+
+    recorder = Recorder(tmp_path / "one.jsonl", Ticking(5))
+    recorder.connected()
+    recorder.asked(b"API\0" + framed(b"v157..176"))
+    recorder.told(GREETED + CODEC.encode(a.NextValidId(order_id=1)) + CODEC.encode(a.NextValidId(order_id=2)))
+    recorder.told(CODEC.encode(a.NextValidId(order_id=3)))
+    recorder.close()
+    times = [frame.offset_ns for frame in frames(tmp_path)]
+    assert len(set(times[2:5])) == 1
+    assert times[1] < times[2] < times[5]
+
+
 def test_bytes_of_any_value_come_back(tmp_path):
     recorder = recorded(tmp_path)
     payload = b"4\x002\x00-1\x00399\x00caf\xe9 \xff\x00\0"
@@ -75,11 +92,30 @@ def test_a_recording_is_bounded(tmp_path):
     assert len(frames(tmp_path)) == recorder.frames
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": "algotrade-ibkr-recording", "version": 2}', "\x00"])
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": "tape", "version": 1}', "\x00"])
 def test_what_is_no_recording_is_refused(tmp_path, text):
     (tmp_path / "one.jsonl").write_text(text)
     with pytest.raises(RecordingError, match="no recording"):
         read_recording(tmp_path / "one.jsonl")
+
+
+@pytest.mark.parametrize("version", ["2", "null", '"1"'])
+def test_a_recording_of_another_version_is_named(tmp_path, version):
+    (tmp_path / "one.jsonl").write_text(f'{{"format": "algotrade-ibkr-recording", "version": {version}}}')
+    with pytest.raises(RecordingError, match=r"one\.jsonl is a recording of version .*; allowed: 1"):
+        read_recording(tmp_path / "one.jsonl")
+
+
+def test_a_full_recording_ends_as_a_whole_one(tmp_path):
+    recorder = recorded(tmp_path, bytes_max=1_000)
+    for _ in range(1_000):
+        recorder.told(CODEC.encode(a.NextValidId(order_id=1)))
+    recorder.disconnected("LinkLost")
+    recorder.connected()
+    recorder.disconnected("LinkLost")
+    recorder.close()
+    kinds = [frame.kind for frame in frames(tmp_path)]
+    assert (kinds[0], kinds[-1], kinds.count("open"), kinds.count("close")) == ("open", "close", 1, 1)
 
 
 @pytest.mark.parametrize("line", ["[1]", "x", '[1, "?", ""]', '[1, "<", 5]', '["a", "<", ""]', '[1, "<", "\\u4e00"]'])

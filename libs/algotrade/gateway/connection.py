@@ -6,17 +6,16 @@ import socket
 import struct
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from algotrade.gateway.limits import LimitsSet, MessageRate, Verdict
 from algotrade.gateway.refusals import RATE, unknown_message
-from algotrade.ibkr.wire import VERSION_MIN, Answer, Codec, Request, Splitter, WireError, framed
+from algotrade.ibkr.wire import Answer, Codec, Request, Splitter, WireError, framed
 from algotrade.ibkr.wire.requests import REQUESTS, StartApi
 from algotrade.telemetry import get_log
 
 if TYPE_CHECKING:
     from algotrade.domain import Clock
-    from algotrade.gateway.session import Session
 
 PREFIX = b"API\0"
 GREETING_BYTES_MAX = 1024
@@ -44,43 +43,55 @@ _RANGE = re.compile(r"v(\d{1,4})(?:\.\.(\d{1,4}))?(?: .*)?", re.DOTALL)
 _KNOWN = {message.ID for message in REQUESTS}
 
 
-class Host(Protocol):
-    """What a connection asks of the Gateway."""
+class Client(Protocol):
+    """What a connection asks of a client that has introduced itself."""
+
+    def catch_up(self) -> None:
+        """Tell where things stand, after the client was behind."""
+        ...
+
+
+C = TypeVar("C", bound=Client)
+
+
+class Host(Protocol[C]):
+    """What a connection asks of the Gateway. ``version_min`` and ``version_max`` are spoken, and what lies between."""
 
     clock: "Clock"
     limits: LimitsSet
+    version_min: int
     version_max: int
 
     def greeting_time(self) -> str:
         """Return the connection time that the handshake tells."""
         ...
 
-    def met(self, connection: "Connection") -> bool:
+    def met(self, connection: "Connection[C]") -> bool:
         """Take notice of a new socket; False where there are too many."""
         ...
 
-    def admit(self, connection: "Connection", client_id: int, codec: Codec) -> "Session | None":
+    def admit(self, connection: "Connection[C]", client_id: int, codec: Codec) -> C | None:
         """Take a client that introduced itself; None where it was refused and told so."""
         ...
 
-    def ask(self, session: "Session", request: Request) -> None:
+    def ask(self, session: C, request: Request) -> None:
         """Answer a request of a client."""
         ...
 
-    def gone(self, connection: "Connection", session: "Session | None") -> None:
+    def gone(self, connection: "Connection[C]", session: C | None) -> None:
         """Take notice that a socket is closed."""
         ...
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.Protocol, Generic[C]):
     """A client's socket. Whatever it sends harms nobody but itself."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host[C]) -> None:
         self._host = host
         self._greeting = b""
         self._splitter = Splitter()
         self._codec: Codec | None = None
-        self._session: Session | None = None
+        self._session: C | None = None
         self._rate = MessageRate(host.limits)
         self._transport: asyncio.Transport | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -256,8 +267,8 @@ class Connection(asyncio.Protocol):
         match = _RANGE.fullmatch(got[begin:end].decode("latin-1"))
         lowest, highest = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
         version = min(highest, self._host.version_max)
-        if version < max(lowest, VERSION_MIN):
-            self._drop("no_common_version", f"client {lowest} to {highest}, here {VERSION_MIN} to "
+        if version < max(lowest, self._host.version_min):
+            self._drop("no_common_version", f"client {lowest} to {highest}, here {self._host.version_min} to "
                                             f"{self._host.version_max}")
             return b""
         self._codec = Codec(version)

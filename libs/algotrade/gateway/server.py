@@ -70,7 +70,7 @@ class Gateway:
             raise ValueError(f"version_max is {version_max}; allowed: {VERSION_MIN} to {VERSION_MAX}")
         self.clock = clock or SystemClock()
         self.limits = limits or LimitsSet()
-        self.version_max = version_max
+        self.version_min, self.version_max = VERSION_MIN, version_max
         tape = self._tape = Tape(batches, instruments)
         if start_ns is None:
             start_ns = tape.span_ns[0] - 1 if tape.span_ns is not None else self.clock.time_ns()
@@ -85,8 +85,8 @@ class Gateway:
         self._played_ns = start_ns
         self.faults = Faults(scenario)
         self.faults.begin(self, start_ns)
-        self._sessions: dict[int, tuple[Session, Connection]] = {}
-        self._connections: set[Connection] = set()
+        self._sessions: dict[int, tuple[Session, Connection[Session]]] = {}
+        self._connections: set[Connection[Session]] = set()
         self._stopping = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._failure: BaseException | None = None
@@ -185,7 +185,7 @@ class Gateway:
 
     # What faults ask (faults.Host).
 
-    def connections(self) -> list[tuple[int, Connection]]:
+    def connections(self) -> list[tuple[int, Connection[Session]]]:
         """Return the connected clients."""
         return [(client_id, connection) for client_id, (_, connection) in self._sessions.items()]
 
@@ -229,7 +229,7 @@ class Gateway:
         """Return the market's time as the handshake tells it."""
         return f"{local(self.market_clock.now_ns(), zone_of('US/Eastern')):%Y%m%d %H:%M:%S} EST"
 
-    def admit(self, connection: Connection, client_id: int, codec: Codec) -> Session | None:
+    def admit(self, connection: Connection[Session], client_id: int, codec: Codec) -> Session | None:
         """Take a client, and tell it what comes unasked: accounts, the next order id, which farms are up."""
         if client_id in self._sessions:
             connection.tell(CLIENT_ID_IN_USE)
@@ -254,12 +254,12 @@ class Gateway:
         elif not self.faults.takes(session.client_id, request, self._played_ns):
             self._dispatch(self.trading.handle(session.client_id, request, self._played_ns))
 
-    def met(self, connection: Connection) -> bool:
+    def met(self, connection: Connection[Session]) -> bool:
         """Take notice of a new socket; False where there are too many."""
         self._connections.add(connection)
         return len(self._connections) <= SOCKETS_MAX and not self.faults.is_closed(self._played_ns)
 
-    def gone(self, connection: Connection, session: Session | None) -> None:
+    def gone(self, connection: Connection[Session], session: Session | None) -> None:
         """Take notice that a socket is closed."""
         self._connections.discard(connection)
         if session is None:

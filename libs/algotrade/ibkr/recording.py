@@ -49,6 +49,7 @@ class Recorder:
         self._clock = clock
         self._bytes_max = bytes_max
         self._bytes = 0
+        self._is_open = False
         self._scrubber = Scrubber(account)
         self._began_ns = clock.monotonic_ns()
         try:
@@ -63,10 +64,12 @@ class Recorder:
         self._codec: Codec | None = None
         self._in, self._out = Splitter(), Splitter()
         self._is_greeted = self._is_lost = False
+        self._offset_ns = self._now_ns()
         self._write("open", b"")
 
     def told(self, data: bytes) -> None:
-        """Record what the server sent."""
+        """Record what the server sent; frames that came together get one time, so that they are told together again."""
+        self._offset_ns = self._now_ns()
         for payload in self._split(self._in, data):
             if self._codec is None:
                 self._greeted(payload)
@@ -75,6 +78,7 @@ class Recorder:
 
     def asked(self, data: bytes) -> None:
         """Record what we sent."""
+        self._offset_ns = self._now_ns()
         if not self._is_greeted:
             self._is_greeted = True
             data = data.removeprefix(_GREETING)
@@ -83,6 +87,7 @@ class Recorder:
 
     def disconnected(self, because: str) -> None:
         """End a connection."""
+        self._offset_ns = self._now_ns()
         self._write("close", because.encode())
 
     def close(self) -> None:
@@ -108,11 +113,16 @@ class Recorder:
             return []
 
     def _write(self, kind: str, payload: bytes) -> None:
-        if self._bytes >= self._bytes_max:
+        # The end of what was begun is written even so: without it a reader takes the file for cut off.
+        if self._bytes >= self._bytes_max and not (kind == "close" and self._is_open):
             self.is_full = True
             return
+        self._is_open = kind != "close"
         self.frames += 1
-        self._line([self._clock.monotonic_ns() - self._began_ns, kind, payload.decode("latin-1")])
+        self._line([self._offset_ns, kind, payload.decode("latin-1")])
+
+    def _now_ns(self) -> int:
+        return self._clock.monotonic_ns() - self._began_ns
 
     def _line(self, value: object) -> None:
         line = json.dumps(value) + "\n"
@@ -129,8 +139,10 @@ def read_recording(path: Path) -> tuple[dict[str, Any], Iterator[Frame]]:
         raise RecordingError(f"{path}: {error.strerror}") from error
     except ValueError:
         header = None
-    if not isinstance(header, dict) or (header.get("format"), header.get("version")) != (FORMAT, VERSION):
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise RecordingError(f"{path} is no recording; allowed: a first line with format {FORMAT}, version {VERSION}")
+    if header.get("version") != VERSION:
+        raise RecordingError(f"{path} is a recording of version {header.get('version')!r}; allowed: {VERSION}")
     return header, _frames(path)
 
 

@@ -23,6 +23,8 @@ NAMES = frozenset({
     "delta_neutral_settling_firm", "delta_neutral_clearing_account", "delta_neutral_designated_location", "oca_group",
 })
 """Fields that may name somebody, or say how somebody works."""
+SCRUBBED = REFERENCES | NAMES | {"account"}
+"""Fields in which everybody gets a pseudonym."""
 KEYS_WITH_NAMES = frozenset({"AccountCode", "AccountOrGroup", "AccountOwner", "Owner"})
 """Of account values, those whose value names somebody."""
 NOBODY = frozenset({"", "All"})
@@ -148,6 +150,18 @@ class Scrubber:
             number = self._counts[prefix] = self._counts.get(prefix, 0) + 1
             known = self._pseudonyms[name] = f"{prefix}{number:07d}" if prefix == "DU" else f"{prefix}{number}"
         return known
+
+
+def anonymous(value: Any) -> Any:
+    """Return ``value``, a message or a part of one, with nothing in the fields that a scrubber gives pseudonyms."""
+    changed: dict[str, Any] = {}
+    for name in type(value).__struct_fields__:
+        old = getattr(value, name)
+        if isinstance(old, str) and name in SCRUBBED:
+            changed[name] = ""
+        elif isinstance(old, msgspec.Struct):
+            changed[name] = anonymous(old)
+    return msgspec.structs.replace(value, **changed) if changed else value
 
 
 def masked(payload: bytes) -> bytes:

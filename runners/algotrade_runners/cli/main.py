@@ -174,7 +174,9 @@ def _moment(text: str) -> int:
     return int(moment.timestamp()) * NANOSECONDS_PER_SECOND
 
 
-@app.command(epilog="example: algotrade gateway --data quotes.parquet --start-at 2013-10-08T14:00:00Z --speed 10")
+@app.command(epilog=(
+    "example: algotrade gateway --data quotes.parquet --start-at 2013-10-08T14:00:00Z --speed 10; "
+    "of a recording: algotrade gateway --replay out/recorded --port 4002"))
 def gateway(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0: any free port.")] = 4002,
     data: Annotated[list[Path] | None, typer.Option(
@@ -203,18 +205,22 @@ def gateway(
         metavar="FILE", help="Keep accounts, orders and market time here; go on from there where it exists.")] = None,
     hold: Annotated[float, typer.Option(
         min=0, max=3600, metavar="SECONDS", help="Market time stands still so long first, for clients to come.")] = 0.0,
+    replay: Annotated[Path | None, typer.Option(
+        metavar="DIR", help="Say again what `algotrade ibkr record --out DIR` recorded, instead of playing a market.",
+    )] = None,
 ) -> None:
     """Play recorded market data to IB's API clients as a Gateway would, until SIGTERM: docs/GATEWAY.md."""
     from algotrade.gateway.faults import FaultRefused
+    from algotrade.ibkr.recording import RecordingError
     from algotrade_runners.cli.errors import told
     from algotrade_runners.gateway.main import GatewayOptions, run_gateway
     from algotrade_runners.host import leave
 
-    with told(config=(FaultRefused,)):
+    with told(config=(FaultRefused,), world=(RecordingError,)):
         code = run_gateway(GatewayOptions(
             port=port, account=account, speed=speed, data=tuple(data or ()), seed=generate, start_ns=start_at,
             mic=calendar, delayed=delayed, version_max=max_server_version, control_port=control_port, hold_s=hold,
-            scenario=scenario, state=state))
+            scenario=scenario, state=state, replay=replay))
     leave(code)
 
 

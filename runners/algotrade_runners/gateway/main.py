@@ -17,9 +17,11 @@ from algotrade.gateway.control import Control
 from algotrade.gateway.faults import Scenario, load_scenario
 from algotrade.gateway.server import LOOPBACK
 from algotrade.gateway.trading import AccountSettings, Trading, TradingSettings
+from algotrade.ibkr.wire import VERSION_MAX
 from algotrade.telemetry import configure_log, get_log
 from algotrade_runners.gateway.kept import Kept, keep_state, read_state
 from algotrade_runners.gateway.recorded import Recorded, from_files, made_up
+from algotrade_runners.gateway.replay import run_replay
 from algotrade_runners.host import EXIT_OK, EXIT_WORLD, follow_parent
 
 NAME = "gateway"
@@ -35,6 +37,7 @@ class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
     ``scenario``  a file of faults to come
     ``state``     a file that keeps accounts, orders and market time over a restart
     ``hold_s``    seconds for which market time stands still first, so that clients can come
+    ``replay``    a folder of recordings to be said again, instead of a market
     ``control_port``  of the HTTP server that drives it, 0: any free one, None: none
     """
 
@@ -46,11 +49,12 @@ class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
     start_ns: int | None = None
     mic: str | None = None
     delayed: bool = False
-    version_max: int = 178
+    version_max: int = VERSION_MAX
     control_port: int | None = None
     hold_s: float = 0.0
     scenario: Path | None = None
     state: Path | None = None
+    replay: Path | None = None
     host: str = LOOPBACK
 
 
@@ -61,6 +65,12 @@ def run_gateway(options: GatewayOptions) -> int:
     """
     configure_log(plane=NAME, clock=SystemClock())
     follow_parent()
+    if options.replay is not None:
+        return run_replay(options.replay, options.port, options.host, options.speed, {
+            "--data": options.data, "--generate": options.seed is not None, "--start-at": options.start_ns,
+            "--calendar": options.mic, "--delayed": options.delayed, "--scenario": options.scenario,
+            "--state": options.state, "--hold": options.hold_s, "--control-port": options.control_port is not None,
+            "--max-server-version": options.version_max != VERSION_MAX})
     for option, given in (("--data", options.data), ("--calendar", options.mic)):
         if options.seed is not None and given:
             raise ConfigError(f"--generate and {option} are both given; allowed: one of them")

@@ -13,6 +13,7 @@ from algotrade.gateway.faults.requests import Intake
 from algotrade.gateway.faults.scenario import Scenario
 from algotrade.gateway.listings import Listings
 from algotrade.gateway.port import Sent, TradingPort
+from algotrade.gateway.session import Session
 from algotrade.ibkr.wire import Request
 from algotrade.ibkr.wire.answers import ErrorMessage, ExecutionData
 from algotrade.ibkr.wire.records import Contract, Order
@@ -42,7 +43,7 @@ class Host(Protocol):
     listings: Listings
     trading: TradingPort
 
-    def connections(self) -> list[tuple[int, Connection]]:
+    def connections(self) -> list[tuple[int, Connection[Session]]]:
         """Return the connected clients."""
         ...
 
