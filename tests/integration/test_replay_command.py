@@ -1,87 +1,63 @@
-"""`algotrade ibkr record`, `algotrade gateway --replay` of that, and a second recording of the replay: they agree."""
+"""`algotrade bus dead replay` on a local bus: what it appends, and what it refuses."""
 
-import json
-import os
-import re
-import signal
-import subprocess
+from decimal import Decimal
 
-import pytest
+from algotrade.bus import LocalBus, Message, Outgoing, Schema, Undecodable, decode, encode, encode_value, values_of
+from algotrade.bus.dead_letters import DEAD_VALUE_BYTES_MAX, DeadLetters
+from algotrade.bus.topics import ORDER_PLANE, STRATEGY_PLANE
+from algotrade.domain import IntentId, NewOrder, OrderType, Side, TimeInForce
+from tests.integration.runs import algotrade
 
-from algotrade.ibkr.recording import read_recording
-from algotrade.ibkr.wire import Codec
-from algotrade.ibkr.wire import answers as a
-from algotrade_runners.host import EXIT_OK, EXIT_USAGE, EXIT_WORLD
-from tests.integration.runs import COMMAND
-from tests.integration.test_gateway_command import STOP_S_MAX, Running
-
-REPLAYS = re.compile(r"algotrade gateway listens on 127\.0\.0\.1:(\d+), replays (.+), server version 176, 1 connect"
-                     r"ion, speed 1\n")
-WHOLE = (a.ContractData, a.ContractDataEnd, a.HistoricalData, a.SymbolSamples, a.PositionEnd, a.OpenOrderEnd,
-         a.AccountSummary, a.AccountDownloadEnd, a.ExecutionDataEnd, a.CompletedOrdersEnd)
-"""Answers that are told once, whole."""
+LATE = NewOrder(id=IntentId(strategy="s", run="r", sequence=7, number=0), instrument=0, event_time_ns=5,
+                expires_at_ns=9, side=Side.BUY, quantity=Decimal(1), order_type=OrderType.MARKET,
+                time_in_force=TimeInForce.DAY)
 
 
-def recorded(port, folder, library):
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("IBKR_")}
-    done = subprocess.run(
-        [COMMAND, "ibkr", "record", "--out", str(folder), "--port", str(port), "--symbol", "AAA", "--seconds", "2"],
-        env={**environment, "IBKR_CLIENT": library}, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == EXIT_OK, done.stderr
-    (path,) = folder.iterdir()
-    payloads = [frame.payload for frame in read_recording(path)[1] if frame.kind == "<"][1:]
-    return [Codec(176).decode_answer(payload) for payload in payloads]
+def buried(folder, *values):
+    """Bury ``values`` as if a reader of intents had met them; twice, as two readers do."""
+    writer, bus = (LocalBus(folder, plane) for plane in (STRATEGY_PLANE, ORDER_PLANE))
+    positions = writer.append("orders.intents", [Outgoing(b"k", value) for value in values])
+    for reader in (ORDER_PLANE, "another"):
+        letters = DeadLetters(bus, "orders.intents", 0, reader)
+        letters.bury([(Message(at, b"k", value), Undecodable("version", "version 2"))
+                      for at, value in zip(positions, values, strict=True)])
+    writer.close()
+    bus.close()
 
 
-def told(answers):
-    return sorted(str(m) for m in answers if isinstance(m, WHOLE))
+def test_a_dead_letter_is_replayed_once_it_can_be_read(tmp_path):
+    buried(tmp_path / "bus", encode_value(Schema.INTENT, LATE), b"still no message of ours".ljust(40),
+           b"x" * (DEAD_VALUE_BYTES_MAX + 1), encode(Schema.REPORT, b"x"))
+    address = f"local:{tmp_path / 'bus'}"
 
+    def replay(*words):
+        return algotrade("bus", "dead", "replay", *words, "--bus", address)
 
-def refusals(answers):
-    return [m for m in answers if isinstance(m, a.ErrorMessage) and m.code == 322]
+    for position, why in ((1, "still does not decode: magic"), (2, "truncated"), (3, "REPORT where INTENT belongs"),
+                          (99, "there is no letter")):
+        refused = replay("orders.intents.dead", str(position))
+        assert (refused.returncode, why in refused.stderr) == (1, True), refused.stderr
+    for topic in ("snapshots.order-plane.dead", "orders.journal.dead", "control.dead", "orders.intents", "nonsense"):
+        refused = replay(topic, "0")
+        assert (refused.returncode, "nothing of it is replayed" in refused.stderr) == (1, True)
+    bus = LocalBus(tmp_path / "bus", ORDER_PLANE)
+    assert bus.bounds("orders.intents") == (0, 4)
 
+    in_use = replay("orders.intents.dead", "0")
+    assert (in_use.returncode, "in use by a running process" in in_use.stderr) == (3, True)
+    bus.close()
+    done = replay("orders.intents.dead", "0")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (
+        0, "orders.intents.dead 0: orders.intents/0 position 0 -> 4"), done.stderr
+    everything = replay("orders.intents.dead", "--all")
+    assert everything.returncode == 1
+    assert "1 replayed, 3 refused" in everything.stdout
+    assert replay("orders.intents.dead").returncode == 2
 
-@pytest.mark.parametrize("library", ["ib_insync", "ib_async"])
-def test_a_recording_of_the_replay_is_the_recording(tmp_path, library):
-    with Running("--generate", "7", "--speed", "10", "--max-server-version", "176") as running:
-        first = recorded(running.port, tmp_path / "first", library)
-    assert {type(m) for m in first} >= {*WHOLE, a.TickPrice, a.TickByTick, a.Pnl}
-    with subprocess.Popen([COMMAND, "gateway", "--port", "0", "--replay", str(tmp_path / "first")],
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            line = process.stdout.readline()
-            match = REPLAYS.fullmatch(line)
-            assert match, line
-            again = recorded(int(match[1]), tmp_path / "again", library)
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(STOP_S_MAX) == EXIT_OK
-        finally:
-            process.kill()
-    assert told(again) == told(first)
-    assert not [m for m in refusals(again) if "RequestCurrentTime" not in m.message], refusals(again)
-
-
-@pytest.mark.parametrize(("options", "code", "message"), [
-    ((), EXIT_WORLD, "holds no recordings"),
-    (("--generate", "1"), EXIT_USAGE, "--replay and --generate"),
-    (("--state", "x"), EXIT_USAGE, "--replay and --state"),
-    (("--hold", "3"), EXIT_USAGE, "--replay and --hold"),
-])
-def test_what_cannot_be_replayed_is_refused_in_words(tmp_path, options, code, message):
-    done = subprocess.run([COMMAND, "gateway", "--port", "0", "--replay", str(tmp_path), *options], capture_output=True,
-                          text=True, check=False)
-    assert (done.returncode, message in done.stderr) == (code, True), done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
-
-
-def test_a_recording_of_a_newer_version_is_named(tmp_path):
-    (tmp_path / "new.jsonl").write_text(json.dumps({"format": "algotrade-ibkr-recording", "version": 2}) + "\n")
-    done = subprocess.run([COMMAND, "gateway", "--port", "0", "--replay", str(tmp_path)], capture_output=True,
-                          text=True, check=False)
-    assert done.returncode == EXIT_WORLD
-    assert "new.jsonl is a recording of version 2; allowed: 1" in done.stderr
-
-
-def test_the_help_shows_how():
-    done = subprocess.run([COMMAND, "gateway", "--help"], capture_output=True, text=True, check=False)
-    assert "--replay out/recorded" in " ".join(done.stdout.split())
+    bus = LocalBus(tmp_path / "bus", None)
+    for message in bus.read("orders.intents", 4, messages_max=9):
+        frame = decode(message.value)
+        assert (message.key, frame.is_replayed) == (b"k", True)
+        assert values_of(Schema.INTENT, NewOrder)(frame) == LATE
+    assert bus.bounds("orders.intents") == (0, 6)
+    bus.close()
