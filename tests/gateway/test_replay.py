@@ -220,3 +220,14 @@ def test_what_cannot_be_replayed_is_refused_by_name(tmp_path):
     written(tmp_path, *BEGIN, *END)
     older = [one.replace("176", "163") for one in BEGIN]
     refused(written(tmp_path, *older, *END, name="two.jsonl"), "163, 176", "one version")
+
+
+def test_a_bug_of_ours_ends_it(tmp_path, monkeypatch):
+    def fails(*_):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(ReplayGateway, "ask", fails)
+    with pytest.raises(ZeroDivisionError), replayed(written(tmp_path, *BEGIN, *END)) as gateway:  # noqa: PT012
+        with Raw(gateway.port).start() as client:
+            client.ask(r.RequestCurrentTime())
+            assert client.ended()

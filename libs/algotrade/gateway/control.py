@@ -20,7 +20,8 @@ from typing import Any
 
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade.gateway.faults import Fault, FaultRefused, fault_of, fault_table
-from algotrade.gateway.server import LOOPBACK, Gateway
+from algotrade.gateway.listening import LOOPBACK
+from algotrade.gateway.server import Gateway
 
 BODY_BYTES_MAX = 64 << 10
 ADVANCE_S_MAX = 400 * 86_400.0

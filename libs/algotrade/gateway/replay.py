@@ -8,10 +8,10 @@ from algotrade.domain import Clock, SystemClock
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade.gateway.connection import Connection
 from algotrade.gateway.limits import LimitsSet
+from algotrade.gateway.listening import Listener
+from algotrade.gateway.recorded_clients import NO_ID, Ids, RecordedClient, Told, comparable, named
 from algotrade.gateway.refusals import CLIENT_ID_IN_USE
-from algotrade.gateway.replaying import NO_ID, Ids, RecordedClient, Told, comparable, named
-from algotrade.gateway.server import LOOPBACK, SOCKETS_MAX
-from algotrade.ibkr.wire import Codec, Request
+from algotrade.ibkr.wire import Codec, Request, framed
 from algotrade.ibkr.wire.answers.link import ErrorMessage
 from algotrade.telemetry import get_log
 
@@ -87,11 +87,11 @@ class ReplayedClient:
         """Return the recorded bytes where no id changes, else the answer in our own spelling."""
         answer = self._ids.answer(told.answer)
         if answer == told.answer:
-            return len(told.payload).to_bytes(4, "big") + told.payload
+            return framed(told.payload)
         return self._codec.encode(answer)
 
 
-class ReplayGateway:
+class ReplayGateway(Listener[ReplayedClient]):
     """Plays recorded connections to whoever connects: the first client gets the first one, and so on, then again.
 
     ``speed``  recorded seconds a second, above 0
@@ -101,36 +101,12 @@ class ReplayGateway:
         if not 0 < speed < float("inf"):
             raise ValueError(f"speed is {speed:g}; allowed: above 0")
         assert len({one.version for one in recorded}) == 1, "read_clients sees to that"
-        self.clock = clock or SystemClock()
-        self.limits = LimitsSet()
-        self.version_min = self.version_max = recorded[0].version
+        super().__init__(clock=clock or SystemClock(), limits=LimitsSet(), version_min=recorded[0].version,
+                         version_max=recorded[0].version)
         self._recorded = recorded
         self._speed = speed
         self._begun = 0
         self._clients: dict[int, ReplayedClient] = {}
-        self._connections: set[Connection[ReplayedClient]] = set()
-        self._stopping = asyncio.Event()
-        self._server: asyncio.Server | None = None
-
-    async def start(self, port: int = 0, host: str = LOOPBACK) -> int:
-        """Listen, and return the port; 0 takes a free one. ``OSError`` where that is not to be had."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Connection(self), host, port)
-        return int(self._server.sockets[0].getsockname()[1])
-
-    async def serve(self) -> None:
-        """Serve until ``stop``; then close every socket."""
-        assert self._server is not None, "start comes first"
-        try:
-            await self._stopping.wait()
-        finally:
-            self._server.close()
-            for connection in list(self._connections):
-                connection.abort()
-
-    def stop(self) -> None:
-        """End ``serve``."""
-        self._stopping.set()
 
     # What connections ask (connection.Host).
 
@@ -159,14 +135,6 @@ class ReplayGateway:
         """Answer a request."""
         session.ask(request)
 
-    def met(self, connection: Connection[ReplayedClient]) -> bool:
-        """Take notice of a new socket; False where there are too many."""
-        self._connections.add(connection)
-        return len(self._connections) <= SOCKETS_MAX
-
-    def gone(self, connection: Connection[ReplayedClient], session: ReplayedClient | None) -> None:
-        """Take notice that a socket is closed."""
-        self._connections.discard(connection)
-        if session is not None:
-            session.close()
-            del self._clients[session.client_id]
+    def _left(self, session: ReplayedClient) -> None:
+        session.close()
+        del self._clients[session.client_id]

@@ -12,6 +12,7 @@ from algotrade.gateway.connection import Connection
 from algotrade.gateway.faults import Faults, Scenario
 from algotrade.gateway.floor import DataPermission, Floor
 from algotrade.gateway.limits import LimitsSet
+from algotrade.gateway.listening import Listener
 from algotrade.gateway.listings import Listings
 from algotrade.gateway.market import Market
 from algotrade.gateway.port import Sent, TradingPort
@@ -24,8 +25,6 @@ from algotrade.ibkr.wire import VERSION_MAX, VERSION_MIN, Codec, Request
 from algotrade.ibkr.wire.answers import ErrorMessage
 from algotrade.telemetry import get_log
 
-LOOPBACK = "127.0.0.1"
-
 STEP_NS = 100 * NANOSECONDS_PER_MILLISECOND
 STEPS_MAX = 100
 """Market time passes in steps of 100 ms; longer ones where it runs so fast that a turn would need more than these."""
@@ -36,14 +35,11 @@ TURN_RECORDS_MAX = 4096
 TURN_S = 0.005
 """How long the market waits between two looks at its clock."""
 
-SOCKETS_MAX = 64
-"""Sockets that may be open, clients or not: who comes on top of them is closed at once."""
-
 DELAY_NS = 15 * 60 * 1_000 * NANOSECONDS_PER_MILLISECOND
 """How late delayed data are (documented: 15 to 20 minutes)."""
 
 
-class Gateway:
+class Gateway(Listener[Session]):
     """A simulated IB Gateway over recorded market data.
 
     ``trading``     accounts and rules of the broker; ``make_trading`` makes what keeps to them, given the contracts
@@ -68,9 +64,8 @@ class Gateway:
     ) -> None:
         if not VERSION_MIN <= version_max <= VERSION_MAX:
             raise ValueError(f"version_max is {version_max}; allowed: {VERSION_MIN} to {VERSION_MAX}")
-        self.clock = clock or SystemClock()
-        self.limits = limits or LimitsSet()
-        self.version_min, self.version_max = VERSION_MIN, version_max
+        super().__init__(clock=clock or SystemClock(), limits=limits or LimitsSet(), version_min=VERSION_MIN,
+                         version_max=version_max)
         tape = self._tape = Tape(batches, instruments)
         if start_ns is None:
             start_ns = tape.span_ns[0] - 1 if tape.span_ns is not None else self.clock.time_ns()
@@ -86,10 +81,6 @@ class Gateway:
         self.faults = Faults(scenario)
         self.faults.begin(self, start_ns)
         self._sessions: dict[int, tuple[Session, Connection[Session]]] = {}
-        self._connections: set[Connection[Session]] = set()
-        self._stopping = asyncio.Event()
-        self._server: asyncio.Server | None = None
-        self._failure: BaseException | None = None
 
     @property
     def now_ns(self) -> int:
@@ -106,30 +97,11 @@ class Gateway:
         """Return how many requests of the clients are open: subscriptions, and history that is kept up to date."""
         return self._floor.held.total()
 
-    async def start(self, port: int = 0, host: str = LOOPBACK) -> int:
-        """Listen, and return the port; 0 takes a free one. ``OSError`` where that is not to be had."""
-        loop = asyncio.get_running_loop()
-        loop.set_exception_handler(self._failed)
-        self._server = await loop.create_server(lambda: Connection(self), host, port)
-        return int(self._server.sockets[0].getsockname()[1])
-
-    async def serve(self) -> None:
-        """Play the market until ``stop``; then close every socket. What is our own bug ends it with its exception."""
-        assert self._server is not None, "start comes first"
-        try:
-            while not self._stopping.is_set():
-                behind = self.market_clock.runs and self.step()
-                await self._wait(0 if behind else TURN_S)
-        finally:
-            self._server.close()
-            for connection in list(self._connections):
-                connection.abort()
-        if self._failure is not None:
-            raise self._failure
-
-    def stop(self) -> None:
-        """End ``serve``."""
-        self._stopping.set()
+    async def _work(self) -> None:
+        """Play the market."""
+        while not self._stopping.is_set():
+            behind = self.market_clock.runs and self.step()
+            await self._wait(0 if behind else TURN_S)
 
     async def advance(self, step_ns: int) -> None:
         """Step market time on, and return when everything that became due was told.
@@ -218,11 +190,6 @@ class Gateway:
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
 
-    def _failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Keep what a callback raised, and stop: a Gateway with a bug in it tells nobody anything any more."""
-        self._failure = context.get("exception") or RuntimeError(context["message"])
-        self._stopping.set()
-
     # What connections ask (connection.Host).
 
     def greeting_time(self) -> str:
@@ -256,14 +223,9 @@ class Gateway:
 
     def met(self, connection: Connection[Session]) -> bool:
         """Take notice of a new socket; False where there are too many."""
-        self._connections.add(connection)
-        return len(self._connections) <= SOCKETS_MAX and not self.faults.is_closed(self._played_ns)
+        return super().met(connection) and not self.faults.is_closed(self._played_ns)
 
-    def gone(self, connection: Connection[Session], session: Session | None) -> None:
-        """Take notice that a socket is closed."""
-        self._connections.discard(connection)
-        if session is None:
-            return
+    def _left(self, session: Session) -> None:
         del self._sessions[session.client_id]
         session.close()
         get_log().info("client_disconnected", client_id=session.client_id)

@@ -1,7 +1,6 @@
 """The simulated Gateway's process: it plays data to IB's clients until SIGTERM."""
 
 import asyncio
-import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,11 +14,12 @@ from algotrade.feeds import FeedError
 from algotrade.gateway import Gateway, TapeError
 from algotrade.gateway.control import Control
 from algotrade.gateway.faults import Scenario, load_scenario
-from algotrade.gateway.server import LOOPBACK
+from algotrade.gateway.listening import LOOPBACK
 from algotrade.gateway.trading import AccountSettings, Trading, TradingSettings
 from algotrade.ibkr.wire import VERSION_MAX
 from algotrade.telemetry import configure_log, get_log
 from algotrade_runners.gateway.kept import Kept, keep_state, read_state
+from algotrade_runners.gateway.listen import listen
 from algotrade_runners.gateway.recorded import Recorded, from_files, made_up
 from algotrade_runners.gateway.replay import run_replay
 from algotrade_runners.host import EXIT_OK, EXIT_WORLD, follow_parent
@@ -91,12 +91,8 @@ async def _serve(options: GatewayOptions, recorded: Recorded, scenario: Scenario
         assert isinstance(gateway.trading, Trading), "a Gateway keeps accounts and orders"
         gateway.trading.restore(kept.trading)
         gateway.trading.restarted(gateway.now_ns, rolls_back_ids=False)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, gateway.stop)
-    try:
-        port = await gateway.start(options.port, options.host)
-    except OSError as error:
-        get_log().error("stopped_by_the_world", error=f"--port {options.port}: {error}")
+    port = await listen(gateway, options.port, options.host)
+    if port is None:
         return EXIT_WORLD
     try:
         control = _control(gateway, options)

@@ -1,7 +1,6 @@
 """`algotrade gateway --replay DIR`: a recording is said again, instead of a market being played."""
 
 import asyncio
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from algotrade.config import ConfigError
 from algotrade.gateway import ReplayGateway, read_clients
 from algotrade.telemetry import get_log
+from algotrade_runners.gateway.listen import listen
 from algotrade_runners.host import EXIT_OK, EXIT_WORLD
 
 
@@ -33,14 +33,10 @@ def run_replay(folder: Path, port: int, host: str, speed: float, others: dict[st
 
 
 async def _serve(gateway: ReplayGateway, folder: Path, count: int, port: int, host: str, speed: float) -> int:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, gateway.stop)
-    try:
-        port = await gateway.start(port, host)
-    except OSError as error:
-        get_log().error("stopped_by_the_world", error=f"--port {port}: {error}")
+    found = await listen(gateway, port, host)
+    if found is None:
         return EXIT_WORLD
-    sys.stdout.write(f"algotrade gateway listens on {host}:{port}, replays {folder}, server version "
+    sys.stdout.write(f"algotrade gateway listens on {host}:{found}, replays {folder}, server version "
                      f"{gateway.version_max}, {count} connection{'s' if count > 1 else ''}, speed {speed:g}\n")
     sys.stdout.flush()
     await gateway.serve()

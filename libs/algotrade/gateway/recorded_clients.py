@@ -63,7 +63,6 @@ class Exchange(msgspec.Struct):
     asked: Request
     asked_ns: int
     told: list[Told] = []
-    is_used: bool = False
 
 
 class RecordedClient(msgspec.Struct, frozen=True):
