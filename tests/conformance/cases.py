@@ -6,7 +6,6 @@ from collections.abc import Callable
 import pytest
 
 from tests.conformance.play import MODES, check
-from tests.conformance.rewrite import rewrite
 from tests.conformance.script import Script, scripts
 from tests.ibkr.wire.clients import VERSIONS, Library
 
@@ -40,8 +39,3 @@ def plays(script: Script, version: int) -> None:
     for reader in readers:
         for payload in answers:
             reader.heard(version, payload)  # raises where the client's own decoder would only log
-
-
-def write(script: Script) -> None:
-    """Write a script's answers down."""
-    rewrite(script)

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 from algotrade.domain import SimulatedClock
 from algotrade.gateway import Hosted
-from algotrade.ibkr.wire import Codec, Splitter
+from algotrade.ibkr.wire import Codec, Splitter, framed
 from algotrade.ibkr.wire.answers.link import CurrentTime, ErrorMessage
 from algotrade.ibkr.wire.requests import RequestCurrentTime, StartApi
 from tests.conformance.script import Script, Step, asked, at_version, fields_of, fits, is_named, told
@@ -163,8 +163,7 @@ class Play:
 
 def _hello(text: str) -> bytes:
     """Return a greeting; the words of ``text`` are options behind the range of versions."""
-    raw = text.encode()
-    return b"API\0" + len(raw).to_bytes(4, "big") + raw
+    return b"API\0" + framed(text.encode())
 
 
 def blocks(script: Script, mode: str) -> list[list[Step]]:
@@ -222,15 +221,15 @@ def _is_greeting(payload: bytes, block: list[Step]) -> bool:
 def matches(text: str, payload: bytes, version: int, known: dict[str, str]) -> bool:
     """Tell whether an answer is what a line wants."""
     if is_named(text):
-        return fits(text.split(" "), _words(payload, version), known)
+        return fits(text.split(" "), words(payload, version), known)
     return fits(at_version(text, version), fields_of(payload), known)
 
 
-def _words(payload: bytes, version: int) -> list[str]:
+def words(payload: bytes, version: int) -> list[str]:
     """Return an answer by names; a blank within a value is shown as an underscore."""
     return [word.replace(" ", "_") for word in told(payload, version)]
 
 
 def shown(text: str, payload: bytes, version: int) -> str:
     """Return an answer in the form of a line."""
-    return " ".join(_words(payload, version)) if is_named(text) else "|".join(fields_of(payload))
+    return " ".join(words(payload, version)) if is_named(text) else "|".join(fields_of(payload))

@@ -5,8 +5,7 @@ It knows nothing of what is right. Read what it wrote against the layouts and th
 
 import difflib
 
-from tests.conformance.play import MODES, matches, play
-from tests.conformance.play import _words as words
+from tests.conformance.play import MODES, matches, play, words
 from tests.conformance.script import Script, Step, fields_of
 
 NAMED = {b"5", b"101"}

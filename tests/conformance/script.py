@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from algotrade.ibkr.wire import Codec
+from algotrade.ibkr.wire import Codec, framed
 from algotrade.ibkr.wire.layout import members
 from algotrade.ibkr.wire.message import Message
 from algotrade.ibkr.wire.requests import REQUESTS
@@ -134,7 +134,7 @@ def asked(text: str, version: int) -> bytes:
         name, *pairs = shlex.split(text)
         return Codec(version).encode(_made(_REQUESTS[name], dict(pair.split("=", 1) for pair in pairs), name))
     payload = b"".join(field.encode("latin-1") + b"\0" for field in at_version(text, version))
-    return len(payload).to_bytes(4, "big") + payload
+    return framed(payload)
 
 
 def _made(record: Any, pairs: dict[str, str], where: str) -> Any:
