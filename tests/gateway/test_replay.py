@@ -227,7 +227,10 @@ def test_a_bug_of_ours_ends_it(tmp_path, monkeypatch):
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(ReplayGateway, "ask", fails)
-    with pytest.raises(ZeroDivisionError), replayed(written(tmp_path, *BEGIN, *END)) as gateway:  # noqa: PT012
-        with Raw(gateway.port).start() as client:
+    def asked_once():
+        with replayed(written(tmp_path, *BEGIN, *END)) as gateway, Raw(gateway.port).start() as client:
             client.ask(r.RequestCurrentTime())
             assert client.ended()
+
+    with pytest.raises(ZeroDivisionError):
+        asked_once()
