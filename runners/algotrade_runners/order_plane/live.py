@@ -81,8 +81,7 @@ class LiveOrderPlane:
         self._disarmed_because = ""
         self.state = state
         self._restore(state)
-        state.session_began_at = state.tally.records
-        state.began_ns = state.ended_ns = 0
+        state.begin_session()
         self._saved_at = self._work()
         self.done = False
         self.wait_s = LIVE_WAIT_S
@@ -103,8 +102,7 @@ class LiveOrderPlane:
             self._save()
         progressed = self._work() > before
         if progressed:
-            self.state.ended_ns = self._clock.monotonic_ns()
-            self.state.began_ns = self.state.began_ns or self.state.ended_ns
+            self.state.progressed(self._clock.monotonic_ns())
         self._waits += not progressed
         return progressed
 

@@ -90,8 +90,7 @@ class OrderPlane:
         self._answered = False
         self.state = state
         self._restore(state)
-        state.session_began_at = state.tally.records
-        state.began_ns = state.ended_ns = 0
+        state.begin_session()
         self._saved_at = state.tally.records
         self.done = False
         self.wait_s = WAIT_S
@@ -119,8 +118,7 @@ class OrderPlane:
             self._save()
         progressed = self.state.tally.records + self.state.intents > before
         if progressed:
-            self.state.ended_ns = self._clock.monotonic_ns()
-            self.state.began_ns = self.state.began_ns or self.state.ended_ns
+            self.state.progressed(self._clock.monotonic_ns())
         if ended and self._leadership.leads:
             self.state.finished = self.done = True
         self._waits += not progressed

@@ -45,6 +45,16 @@ class OrderState(msgspec.Struct, kw_only=True):
     session_began_at: int = 0
     """Records that earlier processes had handled."""
 
+    def begin_session(self) -> None:
+        """Take note that a process begins with this state."""
+        self.session_began_at = self.tally.records
+        self.began_ns = self.ended_ns = 0
+
+    def progressed(self, now_ns: int) -> None:
+        """Take note that something was handled; ``now_ns`` is monotonic."""
+        self.ended_ns = now_ns
+        self.began_ns = self.began_ns or now_ns
+
 
 def kept_histogram(counts: list[int]) -> Histogram:
     """Return a histogram that goes on counting in ``counts`` of a snapshot, or in its own where there are none yet."""
