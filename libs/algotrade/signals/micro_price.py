@@ -22,7 +22,7 @@ import math
 from typing import Any
 
 from algotrade.jit import jit
-from algotrade.signals.signal import Signal, any_of, factor, period, sizes
+from algotrade.signals.signal import Signal, book_level, factor, period
 
 BUCKETS = 5
 """Buckets of the imbalance on either side of balance."""
@@ -121,7 +121,7 @@ def _fields(_: int) -> list[Any]:
 
 MICROPRICE = Signal(
     name="microprice", family="microstructure", unit="that of the prices", step=_microprice, fields=_fields,
-    inputs=(*any_of("bid"), *sizes("bid_size"), *any_of("ask"), *sizes("ask_size")),
+    inputs=book_level(),
     parameters=(factor("tick", 0.01, 1e-12, 1e12, "that of the prices"), period(1_000, low=2, name="refit")),
     warm_up=lambda refit, **_: refit,
     formula="mid + G(imbalance bucket, spread in ticks), G = G1 + B G1 + B^2 G1 + ... of the chain counted over all "

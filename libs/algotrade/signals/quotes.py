@@ -11,7 +11,7 @@ from algotrade.jit import jit
 from algotrade.signals.blocks import add, rolling_sum
 from algotrade.signals.micro_price import MICROPRICE
 from algotrade.signals.order_flow import contribution
-from algotrade.signals.signal import Input, Signal, any_of, sizes, window
+from algotrade.signals.signal import Signal, book_level, sizes, window
 
 CONT = "R. Cont, A. Kukanov & S. Stoikov, Journal of Financial Econometrics 12(1), 2014"
 
@@ -77,11 +77,6 @@ def _queue_imbalance(s: Any, bid_size: float, ask_size: float) -> float:  # noqa
 def _weighted_mid(s: Any, bid: float, bid_size: float, ask: float, ask_size: float) -> float:  # noqa: ARG001 -- as above
     total = bid_size + ask_size
     return bid + (ask - bid) * (bid_size / total) if total > 0.0 else math.nan
-
-
-def book_level(suffix: str = "") -> tuple[Input, ...]:
-    """Return the four inputs of one level: bid, its size, ask, its size."""
-    return (*any_of(f"bid{suffix}"), *sizes(f"bid_size{suffix}"), *any_of(f"ask{suffix}"), *sizes(f"ask_size{suffix}"))
 
 
 QUOTE = book_level()

@@ -93,6 +93,11 @@ def sizes(*names: str) -> tuple[Input, ...]:
     return tuple(Input(name=name, floor=0.0) for name in names)
 
 
+def book_level(suffix: str = "") -> tuple[Input, ...]:
+    """Return the four inputs of one level of a book, or of a quote: bid, its size, ask, its size."""
+    return (*any_of(f"bid{suffix}"), *sizes(f"bid_size{suffix}"), *any_of(f"ask{suffix}"), *sizes(f"ask_size{suffix}"))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Signal:
     """One signal of the catalogue.
