@@ -147,6 +147,18 @@ def test_a_cluster_that_does_not_settle_in_time_is_away(code):
         asked("run.orders", ask, patience_s=0.0)
 
 
+@pytest.mark.parametrize("code", sorted(SETTLING))
+def test_a_cluster_that_settles_is_asked_again(code):
+    answers = [KafkaException(KafkaError(code)), 7]
+
+    def ask():
+        if isinstance(answer := answers.pop(0), KafkaException):
+            raise answer
+        return answer
+
+    assert asked("run.orders", ask) == 7
+
+
 @given(st.lists(st.tuples(st.integers(1, 500), st.integers(0, 30)), max_size=60), st.integers(500, 3_000))
 def test_a_partition_keeps_within_its_bound_and_never_drops_what_is_needed(appends, bytes_max):
     kept, sizes, committed = Kept(bytes_max, 0, 0, 0, 0), [], 0

@@ -25,10 +25,14 @@ _AWAY = {
 SETTLING = {
     KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError._TRANSPORT,  # noqa: SLF001
+    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
     KafkaError._WAIT_COORD, KafkaError.REQUEST_TIMED_OUT, KafkaError._TIMED_OUT, KafkaError._NOENT,  # noqa: SLF001
     KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._DESTROY_BROKER,  # noqa: SLF001
 }
-"""Answers of a cluster that is about to be able to give a better one; a new leader learns late how far its log goes."""
+"""Answers of a cluster that is about to be able to give a better one; a new leader learns late how far its log goes.
+
+That all brokers are down is the client's own word, at once, while the connections that it gave up are being made again.
+"""
 
 PASSING = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT,  # noqa: SLF001
            KafkaError._RESOLVE, KafkaError._AUTO_OFFSET_RESET}  # noqa: SLF001
