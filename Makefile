@@ -75,6 +75,7 @@ bench: $(READY) ## measure, and print tables with medians beside what is asked (
 	$(BIN)/python -m tests.benchmarks.kafka
 	$(BIN)/python -m tests.benchmarks.scaling
 	$(BIN)/python -m tests.benchmarks.wire
+	$(BIN)/python -m tests.benchmarks.signals
 
 package: $(READY) ## a PEX per plane (Pants) and the wheel, in dist/, built and tried out
 	rm -f dist/algotrade-*.whl
@@ -83,7 +84,7 @@ package: $(READY) ## a PEX per plane (Pants) and the wheel, in dist/, built and 
 	PACKAGES_BUILT=1 $(BIN)/python -m pytest -q tests/packages
 
 docs: $(READY) ## write the parts of docs/ that are drawn from the code
-	$(BIN)/python tools/docs.py
+	$(BIN)/python -m tools.docs
 
 demo: $(READY) ## a day of paper trading on real prices (DATA='file ...' OUT=dir)
 	$(BIN)/algotrade demo --out $(OUT) $(foreach file,$(DATA),--data $(file)) $(ARGS)

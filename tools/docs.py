@@ -1,6 +1,6 @@
-"""Writes the parts of docs/ that are drawn from the code: `python tools/docs.py` (make docs); tests/repo checks them.
+"""Writes the parts of docs/ that are drawn from the code: `python -m tools.docs` (make docs); tests/repo checks them.
 
-A generated part stands between two HTML comments, so that the prose around it is kept.
+A generated part stands between two HTML comments, so that the prose around it is kept. Pictures are drawn as well.
 """
 
 import itertools
@@ -35,6 +35,7 @@ from algotrade.ibkr.wire.requests import REQUESTS
 from algotrade.strategy import STRATEGIES
 from algotrade.telemetry import METRICS
 from algotrade_runners.settings import Settings
+from tools import signal_docs
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -93,6 +94,7 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("docs/ARCHITECTURE.md", "order states"): state_diagram,
     ("docs/CONFIGURATION.md", "sections"): configuration,
     ("docs/METRICS.md", "metrics"): metrics,
+    ("docs/SIGNALS.md", "signals"): signal_docs.signals,
     ("docs/WIRE.md", "answers"): answers,
     ("docs/WIRE.md", "requests"): requests,
 }
@@ -111,10 +113,11 @@ def rendered(name: str) -> str:
 
 
 def main() -> None:
-    """Write every document that has generated parts."""
+    """Write every document that has generated parts, and draw the signals."""
     for name in dict.fromkeys(document for document, _ in PARTS):
         (ROOT / name).write_text(rendered(name), encoding="utf-8")
         sys.stdout.write(f"{name}\n")
+    signal_docs.draw(ROOT)
 
 
 def _prose(struct: Any) -> str:

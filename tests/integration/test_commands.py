@@ -20,6 +20,7 @@ from tests.integration.runs import COMMAND, RUN_S_MAX, Started, algotrade, demo
 from tests.integration.ticks import write_quotes, write_trades
 
 COMMANDS = [(), ("demo",), ("run",), ("data",), ("data", "check"), ("data", "convert"), ("gateway",), ("bus",),
+            ("warm",), ("signals",), *(("signals", command) for command in ("list", "show", "plot")),
             *(("bus", command) for command in
               ("topics", "tail", "stats", "lag", "create", "describe", "check", "dead")),
             *(("bus", "dead", command) for command in ("list", "show", "replay"))]

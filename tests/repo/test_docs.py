@@ -4,8 +4,10 @@ import re
 
 import pytest
 
+from algotrade_runners.cli.signal_chart import described
+from algotrade_runners.cli.signal_facts import call_of
 from tests.repo.tree import ROOT
-from tools import docs
+from tools import docs, signal_docs
 
 DOCUMENTS = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")})
 
@@ -20,6 +22,32 @@ def test_links_between_documents_lead_somewhere(path):
     targets = re.findall(r"\]\((?!https?://|#|mailto:)([^)#]+)", path.read_text())
     missing = [target for target in targets if not (path.parent / target).exists()]
     assert not missing
+
+
+def description_in(png: bytes) -> str:
+    """Return the text that a PNG carries under Description."""
+    at = 8
+    while at < len(png):
+        size, kind = int.from_bytes(png[at : at + 4]), png[at + 4 : at + 8]
+        data = png[at + 8 : at + 8 + size]
+        if kind in {b"tEXt", b"iTXt"} and data.startswith(b"Description\0"):
+            return data.rpartition(b"\0")[2].decode("utf-8" if kind == b"iTXt" else "latin-1")
+        at += 12 + size
+    return ""
+
+
+def test_every_signal_that_bars_can_show_has_its_picture_and_it_is_up_to_date():
+    entries = {entry.name: entry for entry in signal_docs.drawn()}
+    pictures = {path.stem: path for path in (ROOT / signal_docs.PICTURES).glob("*.png")}
+    assert set(pictures) == set(entries), "run `make docs`"
+    for name, path in pictures.items():
+        found, entry = description_in(path.read_bytes()), entries[name]
+        assert found.startswith(f"{call_of(entry)} of "), f"run `make docs`: {path.name} is of {found}"
+        assert found.endswith(described(entry, {}, ()).partition(":")[2]), f"run `make docs`: {path.name} is of {found}"
+
+
+def test_the_pictures_of_signals_are_small():
+    assert sum(path.stat().st_size for path in (ROOT / signal_docs.PICTURES).glob("*")) < 3_000_000
 
 
 def test_make_targets_named_in_documents_exist():

@@ -10,19 +10,23 @@ from typing import Any
 
 from algotrade.signals.averages import AVERAGES
 from algotrade.signals.bars import BARS
+from algotrade.signals.hedges import HEDGES
+from algotrade.signals.hurst import HURST
 from algotrade.signals.moments import MOMENTS
 from algotrade.signals.momentum import MOMENTUM
 from algotrade.signals.order import ORDER
 from algotrade.signals.oscillators import OSCILLATORS
 from algotrade.signals.pairs import PAIRS
 from algotrade.signals.quotes import QUOTES
+from algotrade.signals.shaping import SHAPING
 from algotrade.signals.signal import near
 from algotrade.signals.trades import TRADES
 from algotrade.signals.trend import TREND
 from algotrade.signals.volatility import VOLATILITY
 from algotrade.signals.volume import VOLUME
 
-FAMILIES = (AVERAGES, TREND, MOMENTUM, OSCILLATORS, VOLATILITY, VOLUME, MOMENTS, ORDER, PAIRS, QUOTES, TRADES, BARS)
+FAMILIES = (AVERAGES, TREND, MOMENTUM, OSCILLATORS, VOLATILITY, VOLUME, MOMENTS, ORDER, PAIRS, HEDGES, HURST, SHAPING,
+            QUOTES, TRADES, BARS)
 
 
 class UnknownSignal(KeyError):

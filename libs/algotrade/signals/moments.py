@@ -166,7 +166,8 @@ MOMENTS = (
         name="variance", family="statistics", inputs=any_of("x"), unit="that of the input, squared", step=_variance,
         parameters=(window(5, low=2), Parameter(name="freedom_lost", default=0, low=0, high=1, unit="degrees")),
         fields=lambda n: [("moments", moments(n))], warm_up=lambda period, **_: period,
-        formula="sum (x_i - mean)^2 / (period - freedom_lost)",
+        formula="sum (x_i - mean)^2 / (period - freedom_lost), summed about a centre that is moved to the mean of the "
+                "window once a window",
         source="TA-Lib VAR; freedom_lost 1 is the sample variance, as in pandas"),
     Signal(
         name="skew", family="statistics", inputs=any_of("x"), parameters=(window(20, low=3),), unit="number",

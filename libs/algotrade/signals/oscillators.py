@@ -15,6 +15,7 @@ from algotrade.signals.blocks import (
     moments,
     observe,
     rolling_sum,
+    timed_extremes,
     variance_of,
 )
 from algotrade.signals.signal import Signal, any_of, factor, period, window
@@ -151,23 +152,27 @@ def _williams_r(s: Any, high: float, low: float, close: float) -> float:
 @jit
 def _aroon(s: Any, high: float, low: float) -> Aroon:
     period = s["period"]
-    highest(s["highs"], period + 1, high)
-    highest(s["lows"], period + 1, -low)
+    since_high = age(s["highs"], period + 1, high)
+    since_low = age(s["lows"], period + 1, -low)
     if s["seen"] < period:
         return Aroon(math.nan, math.nan)
-    return Aroon(100.0 * (period - age(s["lows"])) / period, 100.0 * (period - age(s["highs"])) / period)
+    return Aroon(100.0 * (period - since_low) / period, 100.0 * (period - since_high) / period)
 
 
 @jit
 def _aroon_oscillator(s: Any, high: float, low: float) -> float:
     period = s["period"]
-    highest(s["highs"], period + 1, high)
-    highest(s["lows"], period + 1, -low)
-    return 100.0 * (age(s["lows"]) - age(s["highs"])) / period if s["seen"] >= period else math.nan
+    since_high = age(s["highs"], period + 1, high)
+    since_low = age(s["lows"], period + 1, -low)
+    return 100.0 * (since_low - since_high) / period if s["seen"] >= period else math.nan
 
 
 def _range(n: int) -> list[Any]:
     return [("highs", extremes(n)), ("lows", extremes(n))]
+
+
+def _ages(n: int) -> list[Any]:
+    return [("highs", timed_extremes(n)), ("lows", timed_extremes(n))]
 
 
 OSCILLATORS = (
@@ -224,11 +229,11 @@ OSCILLATORS = (
         source="TA-Lib WILLR; L. Williams"),
     Signal(
         name="aroon", family="trend", inputs=any_of("high", "low"), parameters=(window(14, low=2),), unit="0 to 100",
-        step=_aroon, outputs=Aroon, fields=lambda n: _range(n + 1), warm_up=lambda period: period + 1,
+        step=_aroon, outputs=Aroon, fields=lambda n: _ages(n + 1), warm_up=lambda period: period + 1,
         formula="100 (period - bars since the lowest low, the highest high of period + 1 bars) / period",
         source="TA-Lib AROON; T. Chande, Stocks & Commodities, September 1995"),
     Signal(
         name="aroon_oscillator", family="trend", inputs=any_of("high", "low"), parameters=(window(14, low=2),),
-        unit="-100 to 100", step=_aroon_oscillator, fields=lambda n: _range(n + 1), warm_up=lambda period: period + 1,
+        unit="-100 to 100", step=_aroon_oscillator, fields=lambda n: _ages(n + 1), warm_up=lambda period: period + 1,
         formula="aroon up - aroon down", source="TA-Lib AROONOSC"),
 )

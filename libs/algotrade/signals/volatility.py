@@ -25,6 +25,9 @@ MU_1 = math.sqrt(2.0 / math.pi)
 BIPOWER_VARIANCE = MU_1 ** -4 + 2.0 * MU_1 ** -2 - 5.0
 """(pi^2 / 4 + pi - 5): the variance that the jump test divides by, in units of the quarticity over the window."""
 
+MU_1_POWER_4 = MU_1 ** 4
+"""Not in the kernel: compiled, a whole power is multiplied out, and its last bit is not that of ``pow``."""
+
 OVERNIGHT_SHARE = 0.34
 """Yang and Zhang's constant: their k is this over 1.34 + (n + 1) / (n - 1)."""
 
@@ -179,7 +182,7 @@ def _jump_test(s: Any, price: float) -> JumpTest:
     if seen < n:
         return JumpTest(math.nan, math.nan)
     bipower = max(s["bipower"], 0.0) / (MU_1 * MU_1) * n / (n - 1.0)
-    quarticity = n * max(s["quad"], 0.0) / MU_1 ** 4 * n / (n - 3.0)
+    quarticity = n * max(s["quad"], 0.0) / MU_1_POWER_4 * n / (n - 3.0)
     if not (realised > 0.0 and bipower > 0.0):
         return JumpTest(math.nan, math.nan)
     share = 1.0 - bipower / realised

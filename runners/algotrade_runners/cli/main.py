@@ -11,13 +11,14 @@ import typer
 
 from algotrade.bus.topics import PLANES, SHARDS_MAX
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
-from algotrade_runners.cli import bus_commands, data_commands, ibkr_commands
+from algotrade_runners.cli import bus_commands, data_commands, ibkr_commands, signals_commands
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False,
     help="Trading through Interactive Brokers for people who must be able to trust the state.",
     epilog="example: algotrade demo --out out/demo")
 app.add_typer(data_commands.app, name="data")
+app.add_typer(signals_commands.app, name="signals")
 app.add_typer(bus_commands.app, name="bus")
 app.add_typer(ibkr_commands.app, name="ibkr")
 
@@ -239,6 +240,36 @@ def broker(
     with told():
         code = run_broker(load_settings(config, os.environ), orders)
     leave(code)
+
+
+@app.command(epilog="example: algotrade warm")
+def warm(
+    plain: Annotated[bool, typer.Option("--plain", help="No moving lines, no colours.")] = False,  # noqa: FBT002
+) -> None:
+    """Compile all kernels into the cache on disk, so that nothing waits for a compiler later: a minute or two, once.
+
+    The cache is $ALGOTRADE_CACHE_DIR, or algotrade in the user's cache folder; it holds for this processor's model and
+    these sources: docs/adr/0008-kernel-cache.md.
+    """
+    from rich.progress import track
+
+    from algotrade.jit import cache_dir
+    from algotrade.signals import catalog
+    from algotrade_runners.cli.errors import told
+    from algotrade_runners.cli.output import console
+    from algotrade_runners.cli.warm import kernels, size_text, warm_planes, warm_signals
+
+    out = console(plain=plain)
+    with told():
+        warm_planes()
+        done = list(track(warm_signals(list(catalog)), "signals", len(catalog), console=out, transient=True,
+                          disable=not out.is_terminal))
+    later = [name for name, compiled in done if not compiled]
+    count, size_bytes = kernels()
+    out.print(f"{len(done) - len(later)} signals and the planes are compiled: {count:,} kernels, "
+              f"{size_text(size_bytes)}, in {cache_dir()}", markup=False)
+    if later:
+        out.print(f"compiled at their first use: {', '.join(later)}", markup=False)
 
 
 def main() -> None:

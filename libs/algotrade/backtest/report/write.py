@@ -1,6 +1,6 @@
 """A run as one HTML file that opens offline, in any browser, for as long as there are browsers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from pathlib import Path
 
@@ -22,9 +22,14 @@ def write_report(path: Path, run: RunView) -> None:
     The file loads nothing: script, style and data are in it, and its Content-Security-Policy forbids the rest. The same
     run gives the same bytes. Without plotly a ``ReportUnavailable``, from the disk an ``OutputError``.
     """
+    write_page(path, run.heading.title, sections.all_of(run), _figures(run))
+
+
+def write_page(path: Path, title: str, body: Iterable[str], figures: Mapping[str, charts.Figure]) -> None:
+    """Write a page in the report's style: ``body`` is HTML, its ``data-figure`` attributes name ``figures``."""
     library = _plotly_js()
     with written_whole(path) as file:
-        file.writelines(_page(run, library))
+        file.writelines(_page(title, body, figures, library))
 
 
 def _plotly_js() -> str:
@@ -36,27 +41,26 @@ def _plotly_js() -> str:
     return library
 
 
-def _page(run: RunView, library: str) -> Iterator[str]:
-    title = escape(run.heading.title)
+def _page(title: str, body: Iterable[str], figures: Mapping[str, charts.Figure], library: str) -> Iterator[str]:
     yield (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
     )
-    yield from sections.all_of(run)
+    yield from body
     yield "</main>\n"
-    yield f'<script type="application/json" id="figures">{_in_script(_figures(run))}</script>\n'
+    yield f'<script type="application/json" id="figures">{_in_script(msgspec.json.encode(figures))}</script>\n'
     yield f"<script>{library}</script>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
 
 
-def _figures(run: RunView) -> bytes:
-    """Return the charts as JSON, by the names that ``sections`` gives them."""
+def _figures(run: RunView) -> dict[str, charts.Figure]:
+    """Return the charts by the names that ``sections`` gives them."""
     first_ns, last_ns = run.heading.first_ns, run.heading.last_ns
     figures = {"performance": charts.performance(run.curve, first_ns, last_ns)}
     for number, view in enumerate(run.charts):
         figures[sections.price_figure(number)] = charts.price(view, first_ns, last_ns)
-    return msgspec.json.encode(figures)
+    return figures
 
 
 def _in_script(json: bytes) -> str:

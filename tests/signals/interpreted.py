@@ -1,0 +1,37 @@
+"""Runs every signal with rings at capacity; ``test_without_jit`` compares an interpreted and a compiled run."""
+
+import sys
+
+import numpy as np
+
+from algotrade.signals import catalog
+from tests.signals.markets import columns, small
+
+SIZES = (0, 1, 2, 60)
+HOLES = (np.nan, np.inf, 0.0, -1.7e308)
+
+
+def least(signal) -> dict:
+    """Return every parameter at its least, ordered ones one apart: windows of 1 where they may be."""
+    found = {p.name: int(p.low) if p.whole else p.default for p in signal.parameters}
+    for below, above in signal.ordered:
+        found[above] = max(found[above], found[below] + 1)
+    return found
+
+
+def results() -> dict[str, np.ndarray]:
+    found = {}
+    for signal in (entry for entry in catalog.values() if entry.kind == "signal"):
+        for kind, parameters in (("least", least(signal)), ("small", small(signal))):
+            room = int(max([1, *(parameters[p.name] for p in signal.parameters if p.ring)]))
+            for n in SIZES:
+                data = columns(signal, 60)
+                data[0][[5, 17, 18, 40]] = HOLES
+                data = [column[:n] for column in data]
+                values = signal.batch(*data, capacity=room, threads=1, **parameters)
+                found[f"{signal.name}.{kind}.{n}"] = np.array(values).reshape(len(signal.output_names), n)
+    return found
+
+
+if __name__ == "__main__":
+    np.savez(sys.argv[1], **results())

@@ -1,0 +1,119 @@
+"""Signals beside their plain formulas, on invented input; the tolerance is the running error bound of ``oracles``."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from algotrade.signals import catalog
+from tests.signals.markets import columns, small
+from tests.signals.oracles.registry import every_oracle, expected
+
+UNPROVEN = frozenset({
+    "donchian", "adx", "supertrend", "linear_slope", "linear_forecast", "linear_r2", "true_range", "atr", "natr",
+    "standard_deviation", "realised_volatility", "close_to_close", "ewma_volatility", "parkinson", "garman_klass",
+    "rogers_satchell", "yang_zhang", "bipower_volatility", "jump_test", "downside_deviation", "drawdown", "obv",
+    "accumulation_distribution", "chaikin_oscillator", "cmf", "mfi", "volume_zscore", "volume_ratio",
+    "price_volume_trend", "force_index", "vwma", "variance", "skew", "kurtosis", "expanding_moments", "fading_moments",
+    "kalman_level", "rolling_median", "rolling_quantile", "rolling_max", "rolling_min", "correlation", "covariance",
+    "beta", "autocorrelation", "half_life",
+})
+"""What has no oracle yet. A signal is never added here; its oracle is."""
+
+ELSEWHERE = {"microstructure", "bars", "cross-section", "composition"}
+"""Families of which each entry stands beside plain Python in the files test_quotes, test_trades and so on."""
+
+HEDGES = {"ewma_covariance", "ewma_correlation", "kalman_hedge", "cointegration_spread", "hurst"}
+"""Those of other families of which test_hedges has the formula."""
+
+PROVEN = [name for name in catalog if name in every_oracle()]
+HOLES = (np.nan, np.inf, -np.inf, 1.7e308, -1e61)
+
+
+def test_every_signal_has_an_oracle_but_those_that_are_listed():
+    here = {name for name, entry in catalog.items() if entry.family not in ELSEWHERE} - HEDGES
+    assert here - set(every_oracle()) == UNPROVEN
+    assert set(every_oracle()) <= set(catalog)
+
+
+@st.composite
+def markets(draw, signal):
+    """Draw columns and parameters: grids (many ties), uneven numbers, constants, huge, tiny, mixed; and holes."""
+    rows = draw(st.lists(st.tuples(*(st.integers(-8, 8) for _ in signal.inputs)), max_size=40)
+                | st.builds(lambda row, n: [row] * n, st.tuples(*(st.integers(-8, 8) for _ in signal.inputs)),
+                            st.integers(0, 20)))
+    scale = draw(st.sampled_from([1.0, 0.01, 1e50, 1e-50]))
+    offset = draw(st.sampled_from([0, 100, 10**6]))
+    data = (np.array(rows, dtype=np.float64).reshape(-1, len(signal.inputs)).T + offset) * scale
+    if draw(st.booleans()):
+        data *= 1 + 0.1 * np.sin(np.arange(data.size)).reshape(data.shape)
+    if draw(st.booleans()):
+        data *= np.array(draw(st.lists(st.sampled_from([1.0, 1.0, 1e8, 1e-8]), min_size=data.shape[1],
+                                       max_size=data.shape[1])))
+    names = [i.name for i in signal.inputs]
+    if {"high", "low"} <= set(names) and draw(st.booleans()):
+        data = np.sort(data, axis=0)
+        order = sorted(names, key=["low", "close", "open", "high"].index)
+        data = data[[order.index(name) for name in names]]
+    for i, item in enumerate(signal.inputs):
+        data[i] = abs(data[i]) if item.floor >= 0 else data[i]
+    for at, row, hole in draw(st.lists(st.tuples(st.integers(0, 39), st.integers(0, len(names) - 1),
+                                                 st.sampled_from(HOLES)), max_size=3)):
+        if at < data.shape[1]:
+            data[row, at] = hole
+    return list(data), draw(settings_of(signal))
+
+
+@st.composite
+def settings_of(draw, signal):
+    found = {}
+    for p in signal.parameters:
+        low, high = (int(p.low), int(min(p.high, p.low + 8))) if p.whole else (p.low, min(p.high, p.low + 5))
+        found[p.name] = draw(st.integers(low, high) if p.whole else st.floats(low, high))
+    for below, above in signal.ordered:
+        found[above] = max(found[above], found[below] + 1)
+    return found
+
+
+def compared(signal, data, parameters) -> list:
+    """Check each value; return (ours, theirs) of each output, at the observations that are usable."""
+    usable = np.ones(len(data[0]), dtype=bool)
+    for item, column in zip(signal.inputs, data, strict=True):
+        usable &= np.isfinite(column) & (abs(column) <= 1e60) & (column >= item.floor)
+    ours = np.array(signal.batch(*data, **parameters)).reshape(len(signal.output_names), len(usable))
+    theirs = expected(signal.name, [column[usable] for column in data], parameters) if usable.any() else []
+    # An observation that is not usable repeats the value before it.
+    place = np.cumsum(usable) - 1
+    for row, found in enumerate(theirs):
+        value = np.where(place < 0, np.nan, found.value[np.maximum(place, 0)])
+        slack = np.where(place < 0, 0, found.slack[np.maximum(place, 0)])
+        with np.errstate(invalid="ignore"):
+            fits = (ours[row] == value) | (np.isnan(ours[row]) & np.isnan(value)) | (abs(ours[row] - value) <= slack)
+        # An infinite slack says that not one digit is certain, nor whether there is a value.
+        wrong = np.flatnonzero(~(fits | np.isinf(slack)))
+        assert not wrong.size, (signal.output_names[row], int(wrong[0]), ours[row][wrong[0]], value[wrong[0]],
+                                slack[wrong[0]], parameters)
+    if not theirs:
+        assert np.isnan(ours).all()
+    return list(zip(ours[:, usable], theirs, strict=True)) if theirs else []
+
+
+@pytest.mark.parametrize("name", PROVEN)
+@settings(max_examples=60)
+@given(data=st.data())
+def test_values_are_those_of_the_formula(name, data):
+    drawn, parameters = data.draw(markets(catalog[name]))
+
+    compared(catalog[name], drawn, parameters)
+
+
+@pytest.mark.parametrize("name", PROVEN)
+@pytest.mark.parametrize("more", [0, 1, 4])
+def test_on_a_market_the_tolerance_is_nine_digits_of_the_largest_value(name, more):
+    """Otherwise the test above might pass because its slack is wide."""
+    signal = catalog[name]
+    parameters = {p: v + more if isinstance(v, int) else v for p, v in small(signal).items()}
+    for ours, theirs in compared(signal, columns(signal, 160), parameters):
+        known = ~np.isnan(ours)
+        assert known.sum() > 100
+        assert theirs.slack[known].max() <= 1e-9 * abs(ours[known]).max()
