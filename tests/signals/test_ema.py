@@ -30,7 +30,8 @@ def oracle(values: list[float], period: int) -> list[float]:
         if used < period:
             candidate = total + x if used + 1 < period else (total + x) / period
         else:
-            candidate = fused(2.0 / (period + 1), x - average, average)
+            alpha = 2.0 / (period + 1)
+            candidate = average if x == average else fused(1.0 - alpha, average, alpha * x)
         used += 1
         total = candidate if used < period else total
         average = candidate if used >= period else average
@@ -86,6 +87,16 @@ def test_known_values():
     """The average of 3 trails a straight line by 1, from the seed on."""
     assert ema.batch([1, 2, 3, 4, 5, 6], 3).tolist()[2:] == [2.0, 3.0, 4.0, 5.0]
     assert np.isnan(ema.batch([1, 2, 3, 4, 5, 6], 3)[:2]).all()
+
+
+@given(st.lists(tame_floats, min_size=1, max_size=40))
+def test_of_one_observation_the_average_is_the_observation(values):
+    assert ema.batch([1e60, *values], 1).tolist() == [1e60, *values]
+
+
+@given(st.integers(-2**40, 2**40), periods)
+def test_a_constant_is_its_own_average(value, period):
+    assert ema.batch([value] * (period + 5), period)[period - 1 :].tolist() == [float(value)] * 6
 
 
 def test_no_observation_and_one():

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from algotrade.jit import jit
-from algotrade.signals.arithmetic import fma
-from algotrade.signals.blocks import AVERAGE, add, average, ring, rolling_sum, swap
+from algotrade.signals.blocks import AVERAGE, add, average, moved, pushed, ring, rolling_sum, swap
 from algotrade.signals.signal import Signal, any_of, period, window
 
 INPUT_UNIT = "that of the input"
@@ -64,40 +63,41 @@ def _wilder(s: Any, x: float) -> float:
 def _dema(s: Any, x: float) -> float:
     period = s["period"]
     alpha = 2.0 / (period + 1)
+    if s["twice"]["seen"] >= period:
+        once = pushed(s["once"], x, alpha)
+        return 2.0 * once - pushed(s["twice"], once, alpha)
     once = average(s["once"], x, alpha, period)
     if math.isnan(once):
         return math.nan
-    twice = average(s["twice"], once, alpha, period)
-    return 2.0 * once - twice
+    return 2.0 * once - average(s["twice"], once, alpha, period)
+
+
+@jit
+def averaged_thrice(s: Any, x: float) -> tuple[float, float, float]:
+    """Put ``x`` in, return its average, that of the average, that of that; the last is NaN while any is seeding."""
+    period = s["period"]
+    alpha = 2.0 / (period + 1)
+    if s["thrice"]["seen"] >= period:
+        once = pushed(s["once"], x, alpha)
+        twice = pushed(s["twice"], once, alpha)
+        return once, twice, pushed(s["thrice"], twice, alpha)
+    once = average(s["once"], x, alpha, period)
+    twice = math.nan if math.isnan(once) else average(s["twice"], once, alpha, period)
+    thrice = math.nan if math.isnan(twice) else average(s["thrice"], twice, alpha, period)
+    return once, twice, thrice
 
 
 @jit
 def _tema(s: Any, x: float) -> float:
-    period = s["period"]
-    alpha = 2.0 / (period + 1)
-    once = average(s["once"], x, alpha, period)
-    if math.isnan(once):
-        return math.nan
-    twice = average(s["twice"], once, alpha, period)
-    if math.isnan(twice):
-        return math.nan
-    thrice = average(s["thrice"], twice, alpha, period)
+    once, twice, thrice = averaged_thrice(s, x)
     return 3.0 * once - 3.0 * twice + thrice
 
 
 @jit
 def _trix(s: Any, x: float) -> float:
-    period = s["period"]
-    alpha = 2.0 / (period + 1)
-    once = average(s["once"], x, alpha, period)
-    if math.isnan(once):
-        return math.nan
-    twice = average(s["twice"], once, alpha, period)
-    if math.isnan(twice):
-        return math.nan
     before = s["thrice"]["level"]
-    warm = s["thrice"]["seen"] >= period
-    thrice = average(s["thrice"], twice, alpha, period)
+    warm = s["thrice"]["seen"] >= s["period"]
+    _, _, thrice = averaged_thrice(s, x)
     return (thrice / before - 1.0) * 100.0 if warm else math.nan
 
 
@@ -150,7 +150,7 @@ def _kama(s: Any, x: float) -> float:
     efficiency = way / path if path > way else 1.0
     fast, slow = 2.0 / (s["fast"] + 1), 2.0 / (s["slow"] + 1)
     smoothing = efficiency * (fast - slow) + slow
-    s["level"] = fma(smoothing * smoothing, x - s["level"], s["level"])
+    s["level"] = moved(s["level"], x, smoothing * smoothing)
     return s["level"]
 
 

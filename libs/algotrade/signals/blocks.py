@@ -13,16 +13,18 @@ around a mean of 1e6 to a relative error of 1e-11, of windows of 20 and of 10,00
 (tests/signals/test_digits.py; ten million observations in tests/benchmarks/signals.py).
 """
 
+import math
 from typing import Any
 
 import numpy as np
 
 from algotrade.jit import jit
 from algotrade.signals.ema import STATE as AVERAGE
+from algotrade.signals.ema import moved
 from algotrade.signals.ema import update as average_update
 from algotrade.signals.ema import value as average_value
 
-__all__ = ["AVERAGE"]
+__all__ = ["AVERAGE", "moved"]
 
 
 def ring(capacity: int) -> np.dtype[Any]:
@@ -83,21 +85,19 @@ def observe(b: Any, window: int, x: float) -> None:
     """Put ``x`` in."""
     r = b["ring"]
     count = b["count"]
-    if count == 0:
-        b["center"] = x
-        b["next_center"] = x
-    b["same"] = b["same"] + 1 if count > 0 and x == b["last"] else 1
+    if count < window:
+        if count == 0:
+            b["center"] = x
+            b["next_center"] = x
+            b["last"] = x
+        b["count"] = count + 1
+    b["same"] = b["same"] + 1 if x == b["last"] else 1
     b["last"] = x
     off = x - b["center"]
     old = swap(r, window, x)
-    if count < window:
-        b["count"] = count + 1
-        b["sum"] += off
-        b["squares"] += off * off
-    else:
-        gone = old - b["center"]
-        b["sum"] += off - gone
-        b["squares"] += off * off - gone * gone
+    gone = old - b["center"] if count == window else 0.0
+    b["sum"] += off - gone
+    b["squares"] += off * off - gone * gone
     off_next = x - b["next_center"]
     b["next_sum"] += off_next
     b["next_squares"] += off_next * off_next
@@ -105,24 +105,25 @@ def observe(b: Any, window: int, x: float) -> None:
         b["center"] = b["next_center"]
         b["sum"] = b["next_sum"]
         b["squares"] = b["next_squares"]
-        b["next_center"] = b["center"] + b["sum"] / window
+        b["next_center"] = b["center"] + b["sum"] * (1.0 / window)
         b["next_sum"] = 0.0
         b["next_squares"] = 0.0
 
 
+# Of the window's length and not of a count, so that the reciprocals are made once for a loop: a division takes as long
+# as all the rest of a step.
 @jit
-def mean_of(b: Any) -> float:
-    """Return the mean of the window; exactly the value while all are equal."""
-    return b["last"] if b["same"] >= b["count"] else b["center"] + b["sum"] / b["count"]
+def mean_of(b: Any, window: int) -> float:
+    """Return the mean of a full window; exactly the value while all are equal."""
+    return b["last"] if b["same"] >= window else b["center"] + b["sum"] * (1.0 / window)
 
 
 @jit
-def variance_of(b: Any, freedom_lost: int) -> float:
-    """Return the sum of squared deviations over count - ``freedom_lost``; exactly 0 while all values are equal."""
-    if b["same"] >= b["count"]:
-        return 0.0
-    squares = b["squares"] - b["sum"] * (b["sum"] / b["count"])
-    return max(squares, 0.0) / (b["count"] - freedom_lost)
+def variance_of(b: Any, window: int, freedom_lost: int) -> float:
+    """Return a full window's squared deviations over ``window`` - ``freedom_lost``; exactly 0 while all are equal."""
+    squares = b["squares"] - b["sum"] * (b["sum"] * (1.0 / window))
+    variance = max(squares, 0.0) * (1.0 / (window - freedom_lost))
+    return 0.0 if b["same"] >= window else variance
 
 
 @jit
@@ -132,6 +133,14 @@ def average(b: Any, x: float, alpha: float, period: int) -> float:
     b["level"] = level
     b["seen"] = seen
     return average_value(level, seen, period)
+
+
+@jit
+def pushed(b: Any, x: float, alpha: float) -> float:
+    """Put ``x`` in an exponential average that is warm, return it: ``average`` without the questions."""
+    level = moved(b["level"], x, alpha)
+    b["level"] = level
+    return level
 
 
 def extremes(capacity: int) -> np.dtype[Any]:
@@ -180,48 +189,60 @@ def largest_from_each(values: Any, count: int) -> None:
 
 
 def timed_extremes(capacity: int) -> np.dtype[Any]:
-    """Return the fields of ``extremes`` that also know when each was put in: ``times`` beside ``values``.
+    """Return the fields of a rolling maximum that knows where it is: a ring of values, and what is known of them.
 
-    ``now``  values put in;  ``top_time``  when ``top`` was
+    The largest is ``top`` for ``life`` steps, that one included, unless something larger comes. When it leaves, a table
+    is made: ``later`` has, for each value of the window, the largest of those from it on, ``later_at`` its place. From
+    then on the largest is ``later`` of the oldest value or ``fresh``, the largest since, and ``life`` counts down from
+    -1, until something larger comes or the table has no value left that is in the window. So a table is made once a
+    window at most: O(1) an observation, amortised, whatever the values.
     """
-    return np.dtype([("place", "<i8"), ("now", "<i8"), ("top", "<f8"), ("top_time", "<i8"),
-                     ("values", "<f8", (capacity,)), ("times", "<i8", (capacity,))])
+    return np.dtype([("place", "<i8"), ("life", "<i8"), ("top", "<f8"), ("fresh", "<f8"), ("fresh_at", "<i8"),
+                     ("values", "<f8", (capacity,)), ("later", "<f8", (capacity,)), ("later_at", "<i8", (capacity,))])
 
 
 @jit
 def age(b: Any, window: int, x: float) -> int:
     """Put ``x`` in, return how many steps ago the largest of the last ``window`` was; of equal ones the latest."""
-    values = b["values"]
-    times = b["times"]
-    place = b["place"]
-    now = b["now"]
-    is_top = place == 0 or x >= b["top"]
-    top = x if is_top else b["top"]
-    top_time = now if is_top else b["top_time"]
-    values[place] = x
-    times[place] = now
-    place += 1
-    best_time = top_time
-    if place == window:
-        latest_from_each(values, times, window)
-        place = 0
-    elif now >= window:
-        best_time = times[place] if values[place] > top else top_time
-    b["place"] = place
-    b["now"] = now + 1
-    b["top"] = top
-    b["top_time"] = top_time
-    return now - best_time
+    newest = b["place"]
+    b["values"][newest] = x
+    oldest = newest + 1 if newest + 1 < window else 0
+    b["place"] = oldest
+    life = b["life"]
+    if x >= b["top"] or life == 0:
+        b["top"] = x
+        b["life"] = window
+        return 0
+    if life > 1:
+        b["life"] = life - 1
+        return window - life + 1
+    if life in (1, -window):
+        latest_from_each(b["values"], b["later"], b["later_at"], newest, window)
+        b["fresh"] = -math.inf
+        life = 0
+    elif x >= b["fresh"]:
+        b["fresh"] = x
+        b["fresh_at"] = newest
+    b["life"] = life - 1
+    is_fresh = b["fresh"] >= b["later"][oldest]
+    b["top"] = b["fresh"] if is_fresh else b["later"][oldest]
+    steps = newest - (b["fresh_at"] if is_fresh else b["later_at"][oldest])
+    return steps if steps >= 0 else steps + window
 
 
 @jit
-def latest_from_each(values: Any, times: Any, count: int) -> None:
-    """Put in each place the largest of the values from there to the end, of equal ones the latest, and its time."""
-    largest = values[count - 1]
-    time = times[count - 1]
-    for i in range(count - 2, -1, -1):
-        is_larger = values[i] > largest
-        largest = values[i] if is_larger else largest
-        time = times[i] if is_larger else time
-        values[i] = largest
-        times[i] = time
+def latest_from_each(values: Any, later: Any, later_at: Any, newest: int, window: int) -> None:
+    """Put in ``later``, for each place of a full ring, the largest of the values from there to the newest.
+
+    And in ``later_at`` where that is, of equal ones the latest.
+    """
+    largest = values[newest]
+    largest_at = newest
+    at = newest
+    for _ in range(window):
+        is_larger = values[at] > largest
+        largest = values[at] if is_larger else largest
+        largest_at = at if is_larger else largest_at
+        later[at] = largest
+        later_at[at] = largest_at
+        at = at - 1 if at > 0 else window - 1

@@ -2,8 +2,9 @@
 
     level_n = level_(n-1) + alpha * (x_n - level_(n-1)),   alpha = 2 / (period + 1)
 
-with the product and the sum rounded once (``fma``): two operations of latency instead of three, and a constant input
-stays exactly itself. Units are those of the input.
+computed as (1 - alpha) * level_(n-1) + alpha * x_n with the last product and the sum rounded once (``fma``): one
+operation in which each level waits for the one before, instead of three. An observation that equals the level leaves
+it as it is, so that a constant input stays exactly itself. Units are those of the input.
 
 NaN rule (``signals``): an observation that is not finite, or of a magnitude above 1e60, is ignored: the state stays and
 the value with it. The value is NaN until ``period`` observations were used.
@@ -22,12 +23,19 @@ STATE = np.dtype([("level", "<f8"), ("seen", "<i8")])
 
 
 @jit
+def moved(level: float, x: float, alpha: float) -> float:
+    """Return the average after ``x`` of one that is warm."""
+    after = fma(1.0 - alpha, level, alpha * x)
+    return level if x == level else after
+
+
+@jit
 def update(level: float, seen: int, x: float, alpha: float, period: int) -> tuple[float, int]:
     """Return the state (level, seen) after observation ``x``."""
     if not abs(x) <= LIMIT:
         return level, seen
     if seen >= period:
-        return fma(alpha, x - level, level), seen + 1
+        return moved(level, x, alpha), seen + 1
     if seen + 1 == period:
         return (level + x) / period, seen + 1
     return level + x, seen + 1

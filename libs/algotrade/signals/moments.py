@@ -123,7 +123,7 @@ def _fading_moments(s: Any, x: float) -> FadingMoments:
 @jit
 def _variance(s: Any, x: float) -> float:
     observe(s["moments"], s["period"], x)
-    return variance_of(s["moments"], s["freedom_lost"]) if s["seen"] + 1 >= s["period"] else math.nan
+    return variance_of(s["moments"], s["period"], s["freedom_lost"]) if s["seen"] + 1 >= s["period"] else math.nan
 
 
 @jit

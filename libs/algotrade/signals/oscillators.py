@@ -49,8 +49,8 @@ def _zscore(s: Any, x: float) -> float:
     observe(b, s["period"], x)
     if s["seen"] + 1 < s["period"]:
         return math.nan
-    variance = variance_of(b, 1)
-    return (x - mean_of(b)) / math.sqrt(variance) if variance > 0.0 else math.nan
+    variance = variance_of(b, s["period"], 1)
+    return (x - mean_of(b, s["period"])) / math.sqrt(variance) if variance > 0.0 else math.nan
 
 
 @jit
@@ -100,8 +100,8 @@ def _bollinger(s: Any, x: float) -> Bollinger:
     observe(b, s["period"], x)
     if s["seen"] + 1 < s["period"]:
         return Bollinger(math.nan, math.nan, math.nan)
-    middle = mean_of(b)
-    away = s["deviations"] * math.sqrt(variance_of(b, 0))
+    middle = mean_of(b, s["period"])
+    away = s["deviations"] * math.sqrt(variance_of(b, s["period"], 0))
     return Bollinger(middle + away, middle, middle - away)
 
 
@@ -111,8 +111,8 @@ def _bollinger_percent(s: Any, x: float) -> float:
     observe(b, s["period"], x)
     if s["seen"] + 1 < s["period"]:
         return math.nan
-    away = s["deviations"] * math.sqrt(variance_of(b, 0))
-    return 0.5 + 0.5 * (x - mean_of(b)) / away if away > 0.0 else math.nan
+    away = s["deviations"] * math.sqrt(variance_of(b, s["period"], 0))
+    return 0.5 + 0.5 * (x - mean_of(b, s["period"])) / away if away > 0.0 else math.nan
 
 
 @jit
@@ -121,8 +121,8 @@ def _bollinger_width(s: Any, x: float) -> float:
     observe(b, s["period"], x)
     if s["seen"] + 1 < s["period"]:
         return math.nan
-    middle = mean_of(b)
-    return 2.0 * s["deviations"] * math.sqrt(variance_of(b, 0)) / middle if middle != 0.0 else math.nan
+    middle = mean_of(b, s["period"])
+    return 2.0 * s["deviations"] * math.sqrt(variance_of(b, s["period"], 0)) / middle if middle != 0.0 else math.nan
 
 
 @jit
@@ -132,7 +132,7 @@ def _cci(s: Any, high: float, low: float, close: float) -> float:
     observe(s["moments"], period, price)
     if s["seen"] + 1 < period:
         return math.nan
-    mean = mean_of(s["moments"])
+    mean = mean_of(s["moments"], s["period"])
     values = s["moments"]["ring"]["values"]
     deviation = 0.0
     for i in range(period):

@@ -27,34 +27,30 @@ def pair_moments(capacity: int) -> np.dtype[Any]:
 def observe_pair(b: Any, window: int, x: float, y: float) -> None:
     """Put a pair in."""
     count = b["count"]
-    if count == 0:
-        b["center_x"] = x
-        b["center_y"] = y
-        b["next_center_x"] = x
-        b["next_center_y"] = y
-    b["run_x"] = b["run_x"] + 1 if count > 0 and x == b["last_x"] else 1
-    b["run_y"] = b["run_y"] + 1 if count > 0 and y == b["last_y"] else 1
+    if count < window:
+        if count == 0:
+            b["center_x"] = x
+            b["center_y"] = y
+            b["next_center_x"] = x
+            b["next_center_y"] = y
+            b["last_x"] = x
+            b["last_y"] = y
+        b["count"] = count + 1
+    b["run_x"] = b["run_x"] + 1 if x == b["last_x"] else 1
+    b["run_y"] = b["run_y"] + 1 if y == b["last_y"] else 1
     b["last_x"] = x
     b["last_y"] = y
     u = x - b["center_x"]
     v = y - b["center_y"]
     old_x = swap(b["xs"], window, x)
     old_y = swap(b["ys"], window, y)
-    if count < window:
-        b["count"] = count + 1
-        b["sum_x"] += u
-        b["sum_y"] += v
-        b["sum_xx"] += u * u
-        b["sum_xy"] += u * v
-        b["sum_yy"] += v * v
-    else:
-        gone_x = old_x - b["center_x"]
-        gone_y = old_y - b["center_y"]
-        b["sum_x"] += u - gone_x
-        b["sum_y"] += v - gone_y
-        b["sum_xx"] += u * u - gone_x * gone_x
-        b["sum_xy"] += u * v - gone_x * gone_y
-        b["sum_yy"] += v * v - gone_y * gone_y
+    gone_x = old_x - b["center_x"] if count == window else 0.0
+    gone_y = old_y - b["center_y"] if count == window else 0.0
+    b["sum_x"] += u - gone_x
+    b["sum_y"] += v - gone_y
+    b["sum_xx"] += u * u - gone_x * gone_x
+    b["sum_xy"] += u * v - gone_x * gone_y
+    b["sum_yy"] += v * v - gone_y * gone_y
     u = x - b["next_center_x"]
     v = y - b["next_center_y"]
     b["next_x"] += u
@@ -76,8 +72,8 @@ def _turn(b: Any, window: int) -> None:
     b["sum_xx"] = b["next_xx"]
     b["sum_xy"] = b["next_xy"]
     b["sum_yy"] = b["next_yy"]
-    b["next_center_x"] += b["sum_x"] / window
-    b["next_center_y"] += b["sum_y"] / window
+    b["next_center_x"] += b["sum_x"] * (1.0 / window)
+    b["next_center_y"] += b["sum_y"] * (1.0 / window)
     b["next_x"] = 0.0
     b["next_y"] = 0.0
     b["next_xx"] = 0.0
@@ -90,7 +86,7 @@ def squares_x(b: Any) -> float:
     """Return the sum of squared deviations of x; exactly 0 while all are equal."""
     if b["run_x"] >= b["count"]:
         return 0.0
-    return max(b["sum_xx"] - b["sum_x"] * (b["sum_x"] / b["count"]), 0.0)
+    return max(b["sum_xx"] - b["sum_x"] * (b["sum_x"] * (1.0 / b["count"])), 0.0)
 
 
 @jit
@@ -98,13 +94,13 @@ def squares_y(b: Any) -> float:
     """Return the sum of squared deviations of y; exactly 0 while all are equal."""
     if b["run_y"] >= b["count"]:
         return 0.0
-    return max(b["sum_yy"] - b["sum_y"] * (b["sum_y"] / b["count"]), 0.0)
+    return max(b["sum_yy"] - b["sum_y"] * (b["sum_y"] * (1.0 / b["count"])), 0.0)
 
 
 @jit
 def products(b: Any) -> float:
     """Return the sum of the products of the deviations of x and y."""
-    return b["sum_xy"] - b["sum_x"] * (b["sum_y"] / b["count"])
+    return b["sum_xy"] - b["sum_x"] * (b["sum_y"] * (1.0 / b["count"]))
 
 
 @jit
@@ -117,7 +113,9 @@ def slope_on_x(b: Any) -> float:
 @jit
 def correlation_of(b: Any) -> float:
     """Return Pearson's correlation, -1 to 1, NaN where x or y does not move."""
-    scale = math.sqrt(squares_x(b)) * math.sqrt(squares_y(b))
+    x, y = squares_x(b), squares_y(b)
+    # One root of both, unless their product is too small to have all its digits; too large it cannot be.
+    scale = math.sqrt(x * y) if x * y > 1e-280 else math.sqrt(x) * math.sqrt(y)
     return min(max(products(b) / scale, -1.0), 1.0) if scale > 0.0 else math.nan
 
 

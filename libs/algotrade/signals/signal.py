@@ -213,13 +213,18 @@ class Signal:
         wanted = CONFIG.NUMBA_NUM_THREADS if threads is None else threads
         if wanted < 1:
             raise ValueError(f"{self.name}: threads is {wanted}; allowed: 1 or more")
-        shares = min(wanted, len(states)) if out.size >= THREADS_FROM else 1
+        shares = max(1, min(wanted, len(states))) if out.size >= THREADS_FROM else 1
         cuts = [len(states) * k // shares for k in range(shares + 1)]
-        if shares <= 1:
+        if shares == 1:
             run(states, columns, out, row_step, 0, len(states))
         else:
-            with ThreadPoolExecutor(shares) as pool:
-                list(pool.map(lambda k: run(states, columns, out, row_step, cuts[k], cuts[k + 1]), range(shares)))
+            # This thread does a share: two that are started at once begin on the same core, and stay for a while.
+            with ThreadPoolExecutor(shares - 1) as pool:
+                others = [pool.submit(run, states, columns, out, row_step, *cuts[k : k + 2])
+                          for k in range(1, shares)]
+                run(states, columns, out, row_step, *cuts[:2])
+                for other in others:
+                    other.result()
         values = [out[:, k] if len(shape) > 1 else out[0, k] for k in range(out.shape[1])]
         return values[0] if self.outputs is float else self.outputs(*values)
 

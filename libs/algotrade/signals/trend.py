@@ -121,18 +121,19 @@ def fit(b: Any, window: int, y: float) -> None:
     """Put ``y`` in."""
     r = b["ring"]
     count = b["count"]
-    if count == 0:
-        b["center"] = y
-        b["next_center"] = y
     place = r["head"]
-    off = y - b["center"]
     old = swap(r, window, y)
     if count < window:
+        if count == 0:
+            b["center"] = y
+            b["next_center"] = y
         b["count"] = count + 1
+        off = y - b["center"]
         b["sum"] += off
         b["weighted"] += count * off
         b["squares"] += off * off
     else:
+        off = y - b["center"]
         gone = old - b["center"]
         b["weighted"] += (window - 1) * off - (b["sum"] - gone)
         b["sum"] += off - gone
@@ -146,7 +147,7 @@ def fit(b: Any, window: int, y: float) -> None:
         b["sum"] = b["next_sum"]
         b["weighted"] = b["next_weighted"]
         b["squares"] = b["next_squares"]
-        b["next_center"] = b["center"] + b["sum"] / window
+        b["next_center"] = b["center"] + b["sum"] * (1.0 / window)
         b["next_sum"] = 0.0
         b["next_weighted"] = 0.0
         b["next_squares"] = 0.0
@@ -156,7 +157,7 @@ def fit(b: Any, window: int, y: float) -> None:
 def slope_of(b: Any, window: int) -> float:
     """Return the slope of the line, per observation."""
     middle = 0.5 * (window - 1)
-    return (b["weighted"] - middle * b["sum"]) / (window * (window * window - 1.0) / 12.0)
+    return (b["weighted"] - middle * b["sum"]) * (12.0 / (window * (window * window - 1.0)))
 
 
 @jit
@@ -172,7 +173,7 @@ def _linear_forecast(s: Any, x: float) -> float:
     fit(b, period, x)
     if s["seen"] + 1 < period:
         return math.nan
-    return b["center"] + b["sum"] / period + slope_of(b, period) * 0.5 * (period - 1)
+    return b["center"] + b["sum"] * (1.0 / period) + slope_of(b, period) * 0.5 * (period - 1)
 
 
 @jit

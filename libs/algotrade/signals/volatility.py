@@ -82,7 +82,7 @@ def _close_to_close(s: Any, price: float) -> float:
     if s["seen"] == 0:
         return math.nan
     observe(s["returns"], s["period"], math.log(price / before))
-    return math.sqrt(variance_of(s["returns"], 1)) if s["seen"] >= s["period"] else math.nan
+    return math.sqrt(variance_of(s["returns"], s["period"], 1)) if s["seen"] >= s["period"] else math.nan
 
 
 @jit
@@ -139,7 +139,8 @@ def _yang_zhang(s: Any, opened: float, high: float, low: float, close: float) ->
     if s["seen"] < n:
         return math.nan
     share = OVERNIGHT_SHARE / (1.0 + OVERNIGHT_SHARE + (n + 1.0) / (n - 1.0))
-    variance = variance_of(s["overnight"], 1) + share * variance_of(s["daytime"], 1) + (1.0 - share) * within / n
+    variance = (variance_of(s["overnight"], n, 1) + share * variance_of(s["daytime"], n, 1)
+                + (1.0 - share) * within / n)
     return math.sqrt(max(variance, 0.0))
 
 
@@ -204,7 +205,7 @@ def _downside(s: Any, price: float) -> float:
 @jit
 def _standard_deviation(s: Any, x: float) -> float:
     observe(s["moments"], s["period"], x)
-    return math.sqrt(variance_of(s["moments"], 0)) if s["seen"] + 1 >= s["period"] else math.nan
+    return math.sqrt(variance_of(s["moments"], s["period"], 0)) if s["seen"] + 1 >= s["period"] else math.nan
 
 
 @jit

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from algotrade.jit import jit
-from algotrade.signals.blocks import AVERAGE, add, average, mean_of, moments, observe, rolling_sum, variance_of
+from algotrade.signals.blocks import AVERAGE, add, average, mean_of, moments, moved, observe, rolling_sum, variance_of
 from algotrade.signals.signal import Signal, any_of, period, prices, sizes, window
 
 
@@ -38,8 +38,8 @@ def _adosc(s: Any, high: float, low: float, close: float, volume: float) -> floa
         s["fast_level"] = total
         s["slow_level"] = total
     else:
-        s["fast_level"] += 2.0 / (s["fast"] + 1) * (total - s["fast_level"])
-        s["slow_level"] += 2.0 / (s["slow"] + 1) * (total - s["slow_level"])
+        s["fast_level"] = moved(s["fast_level"], total, 2.0 / (s["fast"] + 1))
+        s["slow_level"] = moved(s["slow_level"], total, 2.0 / (s["slow"] + 1))
     return s["fast_level"] - s["slow_level"] if s["seen"] + 1 >= s["slow"] else math.nan
 
 
@@ -74,8 +74,8 @@ def _volume_zscore(s: Any, volume: float) -> float:
     observe(b, s["period"], volume)
     if s["seen"] + 1 < s["period"]:
         return math.nan
-    variance = variance_of(b, 1)
-    return (volume - mean_of(b)) / math.sqrt(variance) if variance > 0.0 else math.nan
+    variance = variance_of(b, s["period"], 1)
+    return (volume - mean_of(b, s["period"])) / math.sqrt(variance) if variance > 0.0 else math.nan
 
 
 @jit

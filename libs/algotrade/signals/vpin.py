@@ -55,7 +55,7 @@ def _vpin(s: Any, price: float, volume: float) -> float:
     observe(s["changes"], s["period"], change)
     if s["seen"] < s["period"]:
         return math.nan
-    _fill(s, volume, bought_share(change, math.sqrt(variance_of(s["changes"], 1))))
+    _fill(s, volume, bought_share(change, math.sqrt(variance_of(s["changes"], s["period"], 1))))
     if s["full"] < s["buckets"]:
         return math.nan
     return min(max(s["total"] / (s["buckets"] * s["bucket"]), 0.0), 1.0)
