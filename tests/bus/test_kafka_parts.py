@@ -8,10 +8,10 @@ from confluent_kafka import KafkaError, KafkaException
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from algotrade.bus import PROMISE_NONE, BusError, BusUnreachable, Undecodable, bus_at
+from algotrade.bus import PROMISE_NONE, BusError, BusUnreachable, TopicUnknown, Undecodable, bus_at
 from algotrade.bus.kafka import KafkaAccess, KafkaAddress, inspect_cluster
 from algotrade.bus.kafka.client import Administrator, Appender, Fetcher, Teller, administrator
-from algotrade.bus.kafka.client.errors import SETTLING, asked
+from algotrade.bus.kafka.client.errors import SETTLING, UNKNOWN, asked
 from algotrade.bus.kafka.counts import counted
 from algotrade.bus.kafka.epochs import LeaderLog, installed
 from algotrade.bus.kafka.meter import ERROR_NAMES_MAX, OTHER_ERRORS, Meter
@@ -147,7 +147,16 @@ def test_a_cluster_that_does_not_settle_in_time_is_away(code):
         asked("run.orders", ask, patience_s=0.0)
 
 
-@pytest.mark.parametrize("code", sorted(SETTLING))
+@pytest.mark.parametrize("code", sorted(UNKNOWN))
+def test_a_topic_that_stays_unknown_is_told(code):
+    def ask():
+        raise KafkaException(KafkaError(code))
+
+    with pytest.raises(TopicUnknown, match=r"run\.orders: .*algotrade bus create"):
+        asked("run.orders", ask, patience_s=0.0)
+
+
+@pytest.mark.parametrize("code", sorted(SETTLING | UNKNOWN))
 def test_a_cluster_that_settles_is_asked_again(code):
     answers = [KafkaException(KafkaError(code)), 7]
 

@@ -103,7 +103,7 @@ def seconds_until(ready):
 def test_a_plane_is_not_ready_while_the_cluster_is_silent(own_broker, tmp_path):
     """A broker that stands still keeps its connections: nothing but the missing answers tells."""
     bus = f"kafka://{own_broker.address}/silent"
-    words = ["--data", write_quotes(tmp_path / "quotes.parquet", 30_000), "--speed", "60", "--bus", bus]
+    words = ["--data", write_quotes(tmp_path / "quotes.parquet", 90_000), "--speed", "60", "--bus", bus]
     run = Started(tmp_path / "out", words, bus)
     run.wait_until_handled(ORDER_PLANE, 500)
     ports = [port(tmp_path / "out", plane) for plane in PLANES]

@@ -7,11 +7,11 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 
-from algotrade.bus.kafka.client.settings import POLL_S, REQUEST_S_MAX
+from algotrade.bus.kafka.client.settings import POLL_S, REQUEST_S_MAX, SETTLE_S_MAX
 from algotrade.bus.port import BusError, BusForbidden, BusUnreachable, TopicUnknown
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND, SystemClock
 
-_UNKNOWN = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}  # noqa: SLF001
+UNKNOWN = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}  # noqa: SLF001
 FORBIDDEN = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED,
     KafkaError.CLUSTER_AUTHORIZATION_FAILED, KafkaError.SASL_AUTHENTICATION_FAILED, KafkaError._AUTHENTICATION,  # noqa: SLF001
@@ -40,20 +40,29 @@ PASSING = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIME
 
 
 def asked(topic: str, ask: Callable[[], Any], patience_s: float = REQUEST_S_MAX) -> Any:
-    """Return what ``ask`` gives, asking again for as long as the cluster is finding a leader or a coordinator."""
+    """Return what ``ask`` gives, asking again for as long as the cluster is finding a leader or a coordinator.
+
+    A topic that is unknown may be one that the client has yet to hear of, newly connected: for ``SETTLE_S_MAX``.
+    """
     clock = SystemClock()
-    deadline_ns = clock.monotonic_ns() + int(patience_s * NANOSECONDS_PER_SECOND)
+    begun_ns = clock.monotonic_ns()
     pause = threading.Event()
+
+    def is_over(limit_s: float) -> bool:
+        return clock.monotonic_ns() > begun_ns + int(limit_s * NANOSECONDS_PER_SECOND)
+
     while True:
         try:
             return ask()
         except KafkaException as error:
             cause: KafkaError = error.args[0]
-            if not (cause.retriable() or cause.code() in SETTLING) or clock.monotonic_ns() > deadline_ns:
+            is_unknown = cause.code() in UNKNOWN
+            settles = is_unknown or cause.code() in SETTLING or cause.retriable()
+            if not settles or is_over(min(patience_s, SETTLE_S_MAX) if is_unknown else patience_s):
                 raise translated(cause, topic) from error
         except TimeoutError as error:
             # Of a future that the client has not completed; its own errors of time are KafkaExceptions.
-            if clock.monotonic_ns() > deadline_ns:
+            if is_over(patience_s):
                 raise BusUnreachable(f"{topic}: no answer in {patience_s:.0f} s") from error
         pause.wait(POLL_S)
 
@@ -71,7 +80,7 @@ def translated(error: KafkaError, topic: str) -> BusError:
     """Return what ``error`` means to a caller."""
     text = f"{topic}: {error.str()} ({error.name()})"
     code = error.code()
-    if code in _UNKNOWN:
+    if code in UNKNOWN:
         return TopicUnknown(f"{text}; `algotrade bus create` makes the topics")
     if code in FORBIDDEN:
         return BusForbidden(text)
