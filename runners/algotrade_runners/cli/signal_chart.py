@@ -28,16 +28,22 @@ class Line(msgspec.Struct, frozen=True):
     faint: bool = False
 
 
+class Panel(msgspec.Struct, frozen=True):
+    """Lines of one unit."""
+
+    unit: str
+    lines: tuple[Line, ...]
+
+
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
-    """``upper`` and ``lower`` panel on one time axis; ``lower`` is empty where all is drawn over the price."""
+    """The price with what is drawn over it, ``upper``, and below it on the same time axis a panel for each unit."""
 
     title: str
     subtitle: str
     description: str
     upper: tuple[Line, ...]
     upper_name: str
-    lower: tuple[Line, ...]
-    lower_name: str
+    lower: tuple[Panel, ...]
     band: tuple[Line, Line] | None = None
 
 
@@ -49,10 +55,10 @@ def chart_of(entry: Any, series: Series, parameters: dict[str, float], last: int
     times = series.times_ns[begin:]
     price = series.price[begin:]
     over: list[Line] = []
-    below: list[Line] = []
-    for name, values in outputs.items():
-        shown = thinned(name, times, values[begin:])
-        (over if _is_a_price(entry.unit, values[begin:], price) else below).append(shown)
+    below: dict[str, list[Line]] = {}
+    for (name, values), unit in zip(outputs.items(), units_of(entry), strict=True):
+        place = over if _is_a_price(unit, values[begin:], price) else below.setdefault(unit, [])
+        place.append(thinned(name, times, values[begin:]))
     band = None
     if series.band is not None:
         band = (thinned("low", times, series.band[1][begin:]), thinned("high", times, series.band[0][begin:]))
@@ -62,7 +68,14 @@ def chart_of(entry: Any, series: Series, parameters: dict[str, float], last: int
         subtitle=f"{series.symbol}, {len(times):,} observations, {_day(times[0])} to {_day(times[-1])}",
         description=described(entry, parameters, series.names),
         upper=(thinned(series.price_name, times, price, faint=bool(over)), *over),
-        upper_name=f"{series.symbol} {series.price_name}", lower=tuple(below), lower_name=entry.unit, band=band)
+        upper_name=f"{series.symbol} {series.price_name}", band=band,
+        lower=tuple(Panel(unit, tuple(lines)) for unit, lines in below.items()))
+
+
+def units_of(entry: Any) -> list[str]:
+    """Return the unit of each output: the parts of the entry's, of which the last holds for all that follow."""
+    parts = entry.unit.split("; ")
+    return [parts[min(k, len(parts) - 1)] for k in range(len(entry.output_names))]
 
 
 def described(entry: Any, parameters: dict[str, float], names: tuple[str, ...]) -> str:
@@ -72,7 +85,7 @@ def described(entry: Any, parameters: dict[str, float], names: tuple[str, ...]) 
 
 def latest_of(chart: Chart) -> str:
     """Return the last values of the signal, as text."""
-    lines = (*chart.upper[1:], *chart.lower)
+    lines = (*chart.upper[1:], *(line for panel in chart.lower for line in panel.lines))
     return ", ".join(f"{line.name} {line.values[-1]:.6g}" for line in lines if len(line.values))
 
 

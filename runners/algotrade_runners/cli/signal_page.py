@@ -10,7 +10,10 @@ from algotrade.backtest.report.charts import FONT, GRID, INK, MUTED, NAVY, PAPER
 from algotrade.backtest.report.write import write_page
 from algotrade_runners.cli.signal_chart import Chart, Line
 
-HEIGHT_PX = 620
+PRICE_PX, PANEL_PX, MARGINS_PX = 310, 190, 82
+GAP = 0.04
+"""Between panels, as a share of the height."""
+
 HUES = (NAVY, RED, TEAL, "#b8860b", "#7a4fa3")
 
 
@@ -27,18 +30,23 @@ def figure_of(chart: Chart) -> Figure:
     price, *over = chart.upper
     data = [*_band(chart), _line(price, SLATE if over else INK, "y")]
     data += [_line(line, hue, "y") for line, hue in zip(over, HUES, strict=False)]
-    data += [_line(line, hue, "y2") for line, hue in zip(chart.lower, HUES, strict=False)]
     axis = {"gridcolor": GRID, "zeroline": False, "tickfont": {"color": MUTED}, "nticks": 6}
+    height = PRICE_PX + PANEL_PX * len(chart.lower)
+    axes: Figure = {"yaxis": {**axis, "domain": [PANEL_PX * len(chart.lower) / height, 1.0],
+                              "title": {"text": chart.upper_name}}}
+    for k, panel in enumerate(chart.lower):
+        top = PANEL_PX * (len(chart.lower) - k) / height
+        axes[f"yaxis{k + 2}"] = {**axis, "domain": [top - PANEL_PX / height, top - GAP],
+                                 "title": {"text": escape(panel.unit)}}
+        data += [_line(line, hue, f"y{k + 2}") for line, hue in zip(panel.lines, HUES, strict=False)]
     layout: Figure = {
-        "height": HEIGHT_PX, "paper_bgcolor": PAPER, "plot_bgcolor": PAPER, "hovermode": "x unified",
+        "height": height + MARGINS_PX, "paper_bgcolor": PAPER, "plot_bgcolor": PAPER, "hovermode": "x unified",
         "font": {"family": FONT, "size": 12, "color": INK}, "margin": {"l": 76, "r": 16, "t": 36, "b": 46},
         "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom"},
         "xaxis": {"type": "date", "gridcolor": GRID, "tickfont": {"color": MUTED},
-                  "anchor": "y2" if chart.lower else "y"},
-        "yaxis": {**axis, "domain": [0.44, 1.0] if chart.lower else [0.0, 1.0], "title": {"text": chart.upper_name}},
+                  "anchor": f"y{len(chart.lower) + 1}" if chart.lower else "y"},
+        **axes,
     }
-    if chart.lower:
-        layout["yaxis2"] = {**axis, "domain": [0.0, 0.38], "title": {"text": escape(chart.lower_name)}}
     return {"data": data, "layout": layout}
 
 

@@ -10,7 +10,8 @@ from algotrade.backtest.files import OutputError
 from algotrade.backtest.report.charts import GRID, INK, MUTED, NAVY, RED, SLATE, TEAL
 from algotrade_runners.cli.signal_chart import Chart, Line
 
-SIZE_INCHES = (8.0, 3.2)
+WIDTH_INCHES = 8.0
+PRICE_INCHES, PANEL_INCHES = 2.0, 1.2
 DPI = 110
 COLOURS = 48
 """Of a PNG's palette: lines on white need no more, and the file is a third as large."""
@@ -40,7 +41,8 @@ def write_picture(path: Path, chart: Chart) -> None:
         raise PictureUnavailable("PNG and SVG need matplotlib: pip install 'algotrade[plot]'; or --out FILE.html"
                                  ) from error
     with mpl.rc_context(FACES):
-        figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained")
+        height = PRICE_INCHES + PANEL_INCHES * max(1, len(chart.lower))
+        figure = Figure(figsize=(WIDTH_INCHES, height), dpi=DPI, layout="constrained")
         _draw(figure, chart)
         data = _svg(figure, chart) if path.suffix == ".svg" else _png(figure, chart)
     try:
@@ -50,8 +52,8 @@ def write_picture(path: Path, chart: Chart) -> None:
 
 
 def _draw(figure: Any, chart: Chart) -> None:
-    heights = {"height_ratios": [3, 2]} if chart.lower else {}
-    rows = figure.subplots(2 if chart.lower else 1, 1, sharex=True, squeeze=False, gridspec_kw=heights)[:, 0]
+    heights = {"height_ratios": [PRICE_INCHES, *(PANEL_INCHES for _ in chart.lower)]}
+    rows = figure.subplots(1 + len(chart.lower), 1, sharex=True, squeeze=False, gridspec_kw=heights)[:, 0]
     if chart.band is not None:
         low, high = chart.band
         if len(low.times_ns) == len(high.times_ns):
@@ -62,11 +64,11 @@ def _draw(figure: Any, chart: Chart) -> None:
     if over:
         _legend(rows[0], len(over) + 1)
     rows[0].set_ylabel(chart.upper_name)
-    if chart.lower:
-        _lines(rows[1], chart.lower)
-        _leave_outliers_out(rows[1], chart.lower)
-        if len(chart.lower) > 1:
-            _legend(rows[1], len(chart.lower))
+    for axes, panel in zip(rows[1:], chart.lower, strict=True):
+        _lines(axes, panel.lines)
+        _leave_outliers_out(axes, panel.lines)
+        if len(panel.lines) > 1 or len(chart.lower) > 1:
+            _legend(axes, len(panel.lines))
     for axes in rows:
         axes.grid(visible=True, color=GRID, linewidth=0.6)
         axes.set_axisbelow(True)
@@ -112,7 +114,7 @@ def _png(figure: Any, chart: Chart) -> bytes:
 
     out = io.BytesIO()
     figure.savefig(out, format="rgba")
-    width, height = (round(inches * DPI) for inches in SIZE_INCHES)
+    width, height = (round(inches * DPI) for inches in figure.get_size_inches())
     picture = Image.fromarray(np.frombuffer(out.getvalue(), np.uint8).reshape(height, width, 4)).convert("RGB")
     text = PngImagePlugin.PngInfo()
     text.add_text("Description", chart.description)
