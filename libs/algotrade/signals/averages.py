@@ -6,7 +6,18 @@ from typing import Any
 import numpy as np
 
 from algotrade.jit import jit
-from algotrade.signals.blocks import AVERAGE, add, average, moved, pushed, ring, rolling_sum, swap
+from algotrade.signals.blocks import (
+    AVERAGE,
+    add,
+    add_in_block,
+    average,
+    block_sum,
+    moved,
+    pushed,
+    ring,
+    rolling_sum,
+    swap,
+)
 from algotrade.signals.signal import Signal, any_of, period, window
 
 INPUT_UNIT = "that of the input"
@@ -140,7 +151,7 @@ def _kama(s: Any, x: float) -> float:
     seen = s["seen"]
     before = s["last"]
     s["last"] = x
-    path = add(s["path"], period, abs(x - before)) if seen > 0 else 0.0
+    path = add_in_block(s["path"], period, abs(x - before)) if seen > 0 else 0.0
     old = swap(s["ring"], period, x)
     if seen < period:
         return math.nan
@@ -203,7 +214,7 @@ AVERAGES = (
     Signal(
         name="kama", family="trend", inputs=any_of("x"), unit=INPUT_UNIT, step=_kama,
         parameters=(window(30), period(2, name="fast"), period(30, name="slow")), ordered=(("fast", "slow"),),
-        fields=lambda n: [("level", "<f8"), ("last", "<f8"), ("path", rolling_sum(n)), ("ring", ring(n))],
+        fields=lambda n: [("level", "<f8"), ("last", "<f8"), ("path", block_sum(n)), ("ring", ring(n))],
         warm_up=lambda period, **_: period + 1,
         formula="y_n = y_(n-1) + c^2 (x_n - y_(n-1)), c = e (2/(fast+1) - 2/(slow+1)) + 2/(slow+1), "
                 "e = |x_n - x_(n-period)| / sum |x_i - x_(i-1)|",

@@ -20,8 +20,7 @@ import numpy as np
 
 from algotrade.jit import jit
 from algotrade.signals.ema import STATE as AVERAGE
-from algotrade.signals.ema import moved
-from algotrade.signals.ema import update as average_update
+from algotrade.signals.ema import advance, moved
 from algotrade.signals.ema import value as average_value
 
 __all__ = ["AVERAGE", "moved"]
@@ -67,6 +66,46 @@ def add(b: Any, window: int, x: float) -> float:
     b["sum"] = total
     b["fresh"] = fresh
     return total
+
+
+def block_sum(capacity: int) -> np.dtype[Any]:
+    """Return the fields of a sum over a window in which nothing is subtracted.
+
+    What has left the window leaves no rounding behind: a window of zeros sums to 0 whatever came before, and a sum of
+    numbers of one sign has all its digits. So it is for sums that are divided by, or that a root is taken of. It is
+    summed as ``extremes`` are compared: ``sum`` is of the block so far, ``values`` has the block's values, and behind
+    them, of the block before, for each place the sum from there to its end. A step takes two additions, not one.
+
+    ``place``  in the block
+    """
+    return np.dtype([("place", "<i8"), ("sum", "<f8"), ("values", "<f8", (capacity,))])
+
+
+@jit
+def add_in_block(b: Any, window: int, x: float) -> float:
+    """Put ``x`` in, return the sum of the last ``window`` values, of all while they are fewer."""
+    values = b["values"]
+    place = b["place"]
+    total = b["sum"] + x
+    values[place] = x
+    place += 1
+    if place == window:
+        sum_from_each(values, window)
+        b["place"] = 0
+        b["sum"] = 0.0
+        return total
+    b["place"] = place
+    b["sum"] = total
+    return total + values[place]
+
+
+@jit
+def sum_from_each(values: Any, count: int) -> None:
+    """Put in each place the sum of the values from there to the end."""
+    total = 0.0
+    for i in range(count - 1, -1, -1):
+        total += values[i]
+        values[i] = total
 
 
 def moments(capacity: int) -> np.dtype[Any]:
@@ -129,7 +168,7 @@ def variance_of(b: Any, window: int, freedom_lost: int) -> float:
 @jit
 def average(b: Any, x: float, alpha: float, period: int) -> float:
     """Put ``x`` in an exponential average (``ema``), return it; NaN while it is seeding."""
-    level, seen = average_update(b["level"], b["seen"], x, alpha, period)
+    level, seen = advance(b["level"], b["seen"], x, alpha, period)
     b["level"] = level
     b["seen"] = seen
     return average_value(level, seen, period)

@@ -32,8 +32,12 @@ def moved(level: float, x: float, alpha: float) -> float:
 @jit
 def update(level: float, seen: int, x: float, alpha: float, period: int) -> tuple[float, int]:
     """Return the state (level, seen) after observation ``x``."""
-    if not abs(x) <= LIMIT:
-        return level, seen
+    return advance(level, seen, x, alpha, period) if abs(x) <= LIMIT else (level, seen)
+
+
+@jit
+def advance(level: float, seen: int, x: float, alpha: float, period: int) -> tuple[float, int]:
+    """Return the state after ``x``, finite: what other signals average may be larger than an observation may."""
     if seen >= period:
         return moved(level, x, alpha), seen + 1
     if seen + 1 == period:

@@ -12,7 +12,10 @@ from algotrade.signals.signal import Parameter, Signal, any_of, factor, period, 
 
 
 class Moments(NamedTuple):
-    """``mean``, sample ``variance``, ``skew`` g1 and excess ``kurtosis`` g2 of all observations so far."""
+    """``mean``, sample ``variance``, ``skew`` g1 and excess ``kurtosis`` g2 of all observations so far.
+
+    The latter two are NaN while all are equal.
+    """
 
     mean: Any
     variance: Any
@@ -96,8 +99,10 @@ def _moments(s: Any, x: float) -> Moments:
     s["m4"] += gain * part * part * (n * n - 3.0 * n + 3.0) + 6.0 * part * part * s["m2"] - 4.0 * part * s["m3"]
     s["m3"] += gain * part * (n - 2.0) - 3.0 * part * s["m2"]
     s["m2"] += gain
-    if n < 4.0 or not s["m2"] > 0.0:
+    if n < 4.0:
         return Moments(math.nan, math.nan, math.nan, math.nan)
+    if not s["m2"] > 0.0:
+        return Moments(s["mean"], 0.0, math.nan, math.nan)
     variance = s["m2"] / n
     return Moments(s["mean"], s["m2"] / (n - 1.0), s["m3"] / n / (variance * math.sqrt(variance)),
                    s["m4"] / n / (variance * variance) - 3.0)

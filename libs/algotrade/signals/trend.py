@@ -180,8 +180,10 @@ def _linear_forecast(s: Any, x: float) -> float:
 def _linear_r2(s: Any, x: float) -> float:
     b = s["line"]
     period = s["period"]
+    s["same"] = s["same"] + 1 if s["seen"] > 0 and x == s["last"] else 1
+    s["last"] = x
     fit(b, period, x)
-    if s["seen"] + 1 < period:
+    if s["seen"] + 1 < period or s["same"] >= period:
         return math.nan
     spread = b["squares"] - b["sum"] * (b["sum"] / period)
     slope = slope_of(b, period)
@@ -221,7 +223,8 @@ TREND = (
         source="TA-Lib LINEARREG"),
     Signal(
         name="linear_r2", family="trend", inputs=any_of("x"), parameters=(window(14, low=3),), unit="0 to 1",
-        step=_linear_r2, fields=lambda n: [("line", line(n))], warm_up=lambda period: period,
+        step=_linear_r2, fields=lambda n: [("last", "<f8"), ("same", "<i8"), ("line", line(n))],
+        warm_up=lambda period: period,
         formula="squares explained by the least-squares line through period values over squares in all; "
                 "NaN where nothing moved",
         source="the definition; scipy.stats.linregress"),

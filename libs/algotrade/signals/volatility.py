@@ -7,11 +7,11 @@ from algotrade.jit import jit
 from algotrade.signals.arithmetic import fma
 from algotrade.signals.blocks import (
     AVERAGE,
-    add,
+    add_in_block,
     average,
+    block_sum,
     moments,
     observe,
-    rolling_sum,
     variance_of,
 )
 from algotrade.signals.signal import Signal, any_of, factor, period, prices, window
@@ -71,7 +71,7 @@ def _realised(s: Any, price: float) -> float:
     if s["seen"] == 0:
         return math.nan
     move = math.log(price / before)
-    total = add(s["window"], s["period"], move * move)
+    total = add_in_block(s["window"], s["period"], move * move)
     return math.sqrt(max(total, 0.0) / s["period"]) if s["seen"] >= s["period"] else math.nan
 
 
@@ -93,14 +93,14 @@ def _ewma_volatility(s: Any, price: float) -> float:
     if seen == 0:
         return math.nan
     move = math.log(price / before)
-    s["variance"] = move * move if seen == 1 else fma(1.0 - s["decay"], move * move - s["variance"], s["variance"])
+    s["variance"] = move * move if seen == 1 else fma(s["decay"], s["variance"], (1.0 - s["decay"]) * (move * move))
     return math.sqrt(s["variance"])
 
 
 @jit
 def _parkinson(s: Any, high: float, low: float) -> float:
     span = math.log(high / low)
-    total = add(s["window"], s["period"], span * span)
+    total = add_in_block(s["window"], s["period"], span * span)
     if s["seen"] + 1 < s["period"]:
         return math.nan
     return math.sqrt(max(total, 0.0) / (s["period"] * 4.0 * math.log(2.0)))
@@ -110,7 +110,7 @@ def _parkinson(s: Any, high: float, low: float) -> float:
 def _garman_klass(s: Any, opened: float, high: float, low: float, close: float) -> float:
     span = math.log(high / low)
     move = math.log(close / opened)
-    total = add(s["window"], s["period"], 0.5 * span * span - (2.0 * math.log(2.0) - 1.0) * move * move)
+    total = add_in_block(s["window"], s["period"], 0.5 * span * span - (2.0 * math.log(2.0) - 1.0) * move * move)
     return math.sqrt(max(total, 0.0) / s["period"]) if s["seen"] + 1 >= s["period"] else math.nan
 
 
@@ -122,7 +122,7 @@ def rogers_satchell_term(opened: float, high: float, low: float, close: float) -
 
 @jit
 def _rogers_satchell(s: Any, opened: float, high: float, low: float, close: float) -> float:
-    total = add(s["window"], s["period"], rogers_satchell_term(opened, high, low, close))
+    total = add_in_block(s["window"], s["period"], rogers_satchell_term(opened, high, low, close))
     return math.sqrt(max(total, 0.0) / s["period"]) if s["seen"] + 1 >= s["period"] else math.nan
 
 
@@ -135,7 +135,7 @@ def _yang_zhang(s: Any, opened: float, high: float, low: float, close: float) ->
     n = s["period"]
     observe(s["overnight"], n, math.log(opened / before))
     observe(s["daytime"], n, math.log(close / opened))
-    within = add(s["within"], n, rogers_satchell_term(opened, high, low, close))
+    within = add_in_block(s["within"], n, rogers_satchell_term(opened, high, low, close))
     if s["seen"] < n:
         return math.nan
     share = OVERNIGHT_SHARE / (1.0 + OVERNIGHT_SHARE + (n + 1.0) / (n - 1.0))
@@ -156,7 +156,7 @@ def _bipower(s: Any, price: float) -> float:
     s["move"] = move
     if seen == 1:
         return math.nan
-    total = add(s["pairs"], s["period"] - 1, move * last_move)
+    total = add_in_block(s["pairs"], s["period"] - 1, move * last_move)
     if seen < s["period"]:
         return math.nan
     return math.sqrt(max(total, 0.0) / (MU_1 * MU_1 * (s["period"] - 1)))
@@ -175,11 +175,11 @@ def _jump_test(s: Any, price: float) -> JumpTest:
     s["move_1"] = move
     s["move_2"] = one
     s["move_3"] = two
-    realised = add(s["squares"], n, move * move)
+    realised = add_in_block(s["squares"], n, move * move)
     if seen > 1:
-        s["bipower"] = add(s["pairs"], n - 1, move * one)
+        s["bipower"] = add_in_block(s["pairs"], n - 1, move * one)
     if seen > 3:
-        s["quad"] = add(s["fours"], n - 3, move * one * two * three)
+        s["quad"] = add_in_block(s["fours"], n - 3, move * one * two * three)
     if seen < n:
         return JumpTest(math.nan, math.nan)
     bipower = max(s["bipower"], 0.0) / (MU_1 * MU_1) * n / (n - 1.0)
@@ -198,7 +198,7 @@ def _downside(s: Any, price: float) -> float:
     if s["seen"] == 0:
         return math.nan
     short = min(math.log(price / before) - s["target"], 0.0)
-    total = add(s["window"], s["period"], short * short)
+    total = add_in_block(s["window"], s["period"], short * short)
     return math.sqrt(max(total, 0.0) / s["period"]) if s["seen"] >= s["period"] else math.nan
 
 
@@ -236,7 +236,7 @@ VOLATILITY = (
         warm_up=lambda period: period, formula="sqrt(sum (x_i - mean)^2 / period)", source="TA-Lib STDDEV"),
     Signal(
         name="realised_volatility", family="volatility", inputs=prices("price"), parameters=(window(20),),
-        unit=PER_OBSERVATION, step=_realised, fields=lambda n: [("last", "<f8"), ("window", rolling_sum(n))],
+        unit=PER_OBSERVATION, step=_realised, fields=lambda n: [("last", "<f8"), ("window", block_sum(n))],
         warm_up=lambda period: period + 1, formula="sqrt(sum r_i^2 / period), r = ln(p_n / p_(n-1))",
         source="T. Andersen & T. Bollerslev, International Economic Review 39, 1998"),
     Signal(
@@ -252,18 +252,18 @@ VOLATILITY = (
         source="J.P. Morgan, RiskMetrics Technical Document, 1996"),
     Signal(
         name="parkinson", family="volatility", inputs=prices("high", "low"), parameters=(window(20),),
-        unit=PER_OBSERVATION, step=_parkinson, fields=lambda n: [("window", rolling_sum(n))],
+        unit=PER_OBSERVATION, step=_parkinson, fields=lambda n: [("window", block_sum(n))],
         warm_up=lambda period: period, formula="sqrt(mean ln(high / low)^2 / (4 ln 2))",
         source="M. Parkinson, Journal of Business 53, 1980"),
     Signal(
         name="garman_klass", family="volatility", inputs=prices(*BARS), parameters=(window(20),),
-        unit=PER_OBSERVATION, step=_garman_klass, fields=lambda n: [("window", rolling_sum(n))],
+        unit=PER_OBSERVATION, step=_garman_klass, fields=lambda n: [("window", block_sum(n))],
         warm_up=lambda period: period,
         formula="sqrt(mean(ln(high / low)^2 / 2 - (2 ln 2 - 1) ln(close / open)^2))",
         source="M. Garman & M. Klass, Journal of Business 53, 1980"),
     Signal(
         name="rogers_satchell", family="volatility", inputs=prices(*BARS), parameters=(window(20),),
-        unit=PER_OBSERVATION, step=_rogers_satchell, fields=lambda n: [("window", rolling_sum(n))],
+        unit=PER_OBSERVATION, step=_rogers_satchell, fields=lambda n: [("window", block_sum(n))],
         warm_up=lambda period: period,
         formula="sqrt(mean(ln(high/close) ln(high/open) + ln(low/close) ln(low/open)))",
         source="L. Rogers & S. Satchell, Annals of Applied Probability 1, 1991"),
@@ -271,14 +271,14 @@ VOLATILITY = (
         name="yang_zhang", family="volatility", inputs=prices(*BARS), parameters=(window(20, low=2),),
         unit=PER_OBSERVATION, step=_yang_zhang, warm_up=lambda period: period + 1,
         fields=lambda n: [("close", "<f8"), ("overnight", moments(n)), ("daytime", moments(n)),
-                          ("within", rolling_sum(n))],
+                          ("within", block_sum(n))],
         formula="sqrt(var ln(open/close before) + k var ln(close/open) + (1 - k) rogers_satchell^2), "
                 "k = 0.34 / (1.34 + (n + 1)/(n - 1))",
         source="D. Yang & Q. Zhang, Journal of Business 73, 2000"),
     Signal(
         name="bipower_volatility", family="volatility", inputs=prices("price"), parameters=(window(20, low=2),),
         unit=PER_OBSERVATION, step=_bipower, warm_up=lambda period: period + 1,
-        fields=lambda n: [("last", "<f8"), ("move", "<f8"), ("pairs", rolling_sum(n))],
+        fields=lambda n: [("last", "<f8"), ("move", "<f8"), ("pairs", block_sum(n))],
         formula="sqrt(pi / 2 sum |r_i| |r_(i-1)| / (period - 1)) of period log returns: blind to single jumps",
         source="O. Barndorff-Nielsen & N. Shephard, Journal of Financial Econometrics 2, 2004"),
     Signal(
@@ -286,14 +286,14 @@ VOLATILITY = (
         unit="standard normal; share of the variance", step=_jump_test, outputs=JumpTest,
         warm_up=lambda period: period + 1,
         fields=lambda n: [*((name, "<f8") for name in ("last", "move_1", "move_2", "move_3", "bipower", "quad")),
-                          ("squares", rolling_sum(n)), ("pairs", rolling_sum(n)), ("fours", rolling_sum(n))],
+                          ("squares", block_sum(n)), ("pairs", block_sum(n)), ("fours", block_sum(n))],
         formula="(1 - bv / rv) / sqrt((pi^2/4 + pi - 5) / n max(1, qv / bv^2)), n log returns, "
                 "rv, bv and qv realised, bipower and quad-power",
         source="X. Huang & G. Tauchen, Journal of Financial Econometrics 3, 2005 (ratio statistic, quad-power)"),
     Signal(
         name="downside_deviation", family="volatility", inputs=prices("price"), unit=PER_OBSERVATION,
         parameters=(window(20), factor("target", 0.0, -1.0, 1.0, "log return")), step=_downside,
-        fields=lambda n: [("last", "<f8"), ("window", rolling_sum(n))], warm_up=lambda period, **_: period + 1,
+        fields=lambda n: [("last", "<f8"), ("window", block_sum(n))], warm_up=lambda period, **_: period + 1,
         formula="sqrt(sum min(r_i - target, 0)^2 / period)",
         source="F. Sortino & R. van der Meer, Journal of Portfolio Management 17(4), 1991"),
     Signal(

@@ -4,7 +4,17 @@ import math
 from typing import Any
 
 from algotrade.jit import jit
-from algotrade.signals.blocks import AVERAGE, add, average, mean_of, moments, moved, observe, rolling_sum, variance_of
+from algotrade.signals.blocks import (
+    AVERAGE,
+    add_in_block,
+    average,
+    block_sum,
+    mean_of,
+    moments,
+    moved,
+    observe,
+    variance_of,
+)
 from algotrade.signals.signal import Signal, any_of, period, prices, sizes, window
 
 
@@ -45,8 +55,8 @@ def _adosc(s: Any, high: float, low: float, close: float, volume: float) -> floa
 
 @jit
 def _cmf(s: Any, high: float, low: float, close: float, volume: float) -> float:
-    flow = add(s["flow"], s["period"], flow_multiplier(high, low, close) * volume)
-    total = add(s["volume"], s["period"], volume)
+    flow = add_in_block(s["flow"], s["period"], flow_multiplier(high, low, close) * volume)
+    total = add_in_block(s["volume"], s["period"], volume)
     if s["seen"] + 1 < s["period"]:
         return math.nan
     return flow / total if total > 0.0 else math.nan
@@ -60,8 +70,8 @@ def _mfi(s: Any, high: float, low: float, close: float, volume: float) -> float:
     if s["seen"] == 0:
         return math.nan
     flow = price * volume
-    up = add(s["up"], s["period"], flow if price > before else 0.0)
-    down = add(s["down"], s["period"], flow if price < before else 0.0)
+    up = add_in_block(s["up"], s["period"], flow if price > before else 0.0)
+    down = add_in_block(s["down"], s["period"], flow if price < before else 0.0)
     if s["seen"] < s["period"]:
         return math.nan
     # TA-Lib's own rule: less than one unit of money flowing is none.
@@ -80,7 +90,7 @@ def _volume_zscore(s: Any, volume: float) -> float:
 
 @jit
 def _volume_ratio(s: Any, volume: float) -> float:
-    total = add(s["window"], s["period"], volume)
+    total = add_in_block(s["window"], s["period"], volume)
     if s["seen"] + 1 < s["period"]:
         return math.nan
     return volume * s["period"] / total if total > 0.0 else math.nan
@@ -105,8 +115,8 @@ def _force_index(s: Any, close: float, volume: float) -> float:
 
 @jit
 def _vwma(s: Any, price: float, volume: float) -> float:
-    money = add(s["money"], s["period"], price * volume)
-    total = add(s["volume"], s["period"], volume)
+    money = add_in_block(s["money"], s["period"], price * volume)
+    total = add_in_block(s["volume"], s["period"], volume)
     if s["seen"] + 1 < s["period"]:
         return math.nan
     return money / total if total > 0.0 else math.nan
@@ -133,12 +143,12 @@ VOLUME = (
         formula="ema(ad, fast) - ema(ad, slow), both from the first value of ad on", source="TA-Lib ADOSC; M. Chaikin"),
     Signal(
         name="cmf", family="volume", inputs=BAR, parameters=(window(20),), unit="-1 to 1", step=_cmf,
-        fields=lambda n: [("flow", rolling_sum(n)), ("volume", rolling_sum(n))], warm_up=lambda period: period,
+        fields=lambda n: [("flow", block_sum(n)), ("volume", block_sum(n))], warm_up=lambda period: period,
         formula="sum volume ((close - low) - (high - close)) / (high - low) over sum volume, of period bars",
         source="M. Chaikin, Chaikin Money Flow"),
     Signal(
         name="mfi", family="volume", inputs=BAR, parameters=(window(14, low=2),), unit="0 to 100", step=_mfi,
-        fields=lambda n: [("price", "<f8"), ("up", rolling_sum(n)), ("down", rolling_sum(n))],
+        fields=lambda n: [("price", "<f8"), ("up", block_sum(n)), ("down", block_sum(n))],
         warm_up=lambda period: period + 1,
         formula="100 up / (up + down), sums of p volume where p = (high + low + close) / 3 rose and fell; 0 below 1",
         source="TA-Lib MFI; G. Quong & A. Soudack, Stocks & Commodities, March 1989"),
@@ -148,7 +158,7 @@ VOLUME = (
         warm_up=lambda period: period, formula="(v - mean) / s of the last period volumes", source="the definition"),
     Signal(
         name="volume_ratio", family="volume", inputs=sizes("volume"), parameters=(window(20),),
-        unit="multiples of the mean", step=_volume_ratio, fields=lambda n: [("window", rolling_sum(n))],
+        unit="multiples of the mean", step=_volume_ratio, fields=lambda n: [("window", block_sum(n))],
         warm_up=lambda period: period, formula="v / mean of the last period volumes", source="the definition"),
     Signal(
         name="price_volume_trend", family="volume", inputs=(*prices("close"), *sizes("volume")),
@@ -162,7 +172,7 @@ VOLUME = (
         source="A. Elder, Trading for a Living, 1993"),
     Signal(
         name="vwma", family="volume", inputs=(*any_of("price"), *sizes("volume")), parameters=(window(20),),
-        unit="that of the price", step=_vwma, fields=lambda n: [("money", rolling_sum(n)), ("volume", rolling_sum(n))],
+        unit="that of the price", step=_vwma, fields=lambda n: [("money", block_sum(n)), ("volume", block_sum(n))],
         warm_up=lambda period: period, formula="sum price volume / sum volume of the last period observations",
         source="the definition"),
 )

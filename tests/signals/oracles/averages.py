@@ -8,13 +8,15 @@ from tests.signals.oracles.bound import (
     EPS,
     UNKNOWN,
     Bound,
+    before,
+    block_total,
+    difference,
     ema,
     exact,
     lagged,
     mean,
     near,
     put_together,
-    total,
     weighted,
     wilder,
 )
@@ -84,7 +86,7 @@ def trima(x, period):
 @oracle("kama")
 def kama(x, period, fast, slow):
     series = exact(x)
-    path = total(abs(series - lagged(series, 1)), period)
+    path = block_total(abs(difference(x, before(x))), period)
     way = abs(series - lagged(series, period))
     quick, slack_off = exact(2) / (fast + 1), exact(2) / (slow + 1)
     level, parts = UNKNOWN, []

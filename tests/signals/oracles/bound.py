@@ -23,6 +23,9 @@ class Bound:
     value: Any
     slack: Any
 
+    # A numpy number on the left hands the operation over instead of making an array of objects.
+    __array_ufunc__ = None
+
     def __add__(self, other: Any) -> "Bound":
         o = exact(other)
         return rounded(self.value + o.value, self.slack + o.slack)
@@ -154,6 +157,24 @@ def most(x: Any, n: int) -> Any:
     return np.array([found[max(i - n + 1, 0) : i + 1].max() for i in range(len(found))], dtype=np.longdouble)
 
 
+def before(x: Any) -> Any:
+    """Return the observations one later, NaN at first."""
+    return np.concatenate([[np.nan], x])[: len(x)]
+
+
+def difference(a: Any, b: Any) -> Bound:
+    """Return a - b of observations: exact where a double holds it, so that comparisons of such are certain."""
+    value = np.asarray(a, dtype=np.longdouble) - b
+    return near(value, np.where(value == np.asarray(a, dtype=np.float64) - b, 0, EPS * abs(value)))
+
+
+def returns(price: Any, steps: int = 1) -> Bound:
+    """Return the logs of prices over those ``steps`` observations before; of equal ones exactly 0."""
+    series = exact(price)
+    earlier = lagged(series, steps)
+    return where(series.value == earlier.value, 0, log(series / earlier))
+
+
 def weighted(x: Bound, weights: Any) -> Bound:
     """Return the sum of the last values times ``weights`` (oldest first), from the first full window of known ones on.
 
@@ -177,6 +198,18 @@ def total(x: Bound, n: int) -> Bound:
     return weighted(x, np.ones(n))
 
 
+def block_total(x: Bound, n: int) -> Bound:
+    """Return the sum of each full window of known values, in which nothing was subtracted: exactly 0 of zeros."""
+    parts = []
+    for i in range(len(x)):
+        window = x[max(i - n + 1, 0) : i + 1]
+        if len(window) < n or np.isnan(window.value).any():
+            parts.append(UNKNOWN)
+        else:
+            parts.append(near(window.value.sum(), window.slack.sum() + n * EPS * abs(window.value).sum()))
+    return put_together(parts)
+
+
 def mean(x: Bound, n: int) -> Bound:
     return total(x, n) / n
 
@@ -195,6 +228,8 @@ def exponential(x: Bound, alpha: Bound, n: int) -> Bound:
             if len(seed) == n:
                 first = put_together(seed)
                 level = Bound(first.value.sum() / n, first.slack.sum() / n + EPS * abs(first.value).sum())
+        elif alpha.value == 1:
+            level = x[i]
         else:
             value = (1 - alpha.value) * level.value + alpha.value * x.value[i]
             size = abs(level.value) + abs(x.value[i])
@@ -245,9 +280,10 @@ def deviations(x: Bound, y: Bound, n: int) -> Pair:
         found = [
             (a.value.mean(), grain * range_x + slack_x + 2 * EPS * big_x),
             (b.value.mean(), grain * range_y + slack_y + 2 * EPS * big_y),
-            ((u * u).sum(), n * range_x * (grain * range_x + 4 * slack_x)),
-            ((u * v).sum(), n * (grain * range_x * range_y + 2 * slack_x * range_y + 2 * slack_y * range_x)),
-            ((v * v).sum(), n * range_y * (grain * range_y + 4 * slack_y)),
+            ((u * u).sum(), n * (range_x + slack_x) * (grain * range_x + 4 * slack_x)),
+            ((u * v).sum(), n * (grain * range_x * range_y + 2 * slack_x * (range_y + slack_y)
+                                 + 2 * slack_y * range_x)),
+            ((v * v).sum(), n * (range_y + slack_y) * (grain * range_y + 4 * slack_y)),
         ]
         if flat_x:
             found[0], found[2] = (a.value[0], 0), (0, 0)

@@ -10,20 +10,15 @@ from tests.signals.oracles.bound import (
     ema,
     exact,
     lagged,
-    log,
     positive,
     put_together,
+    returns,
     sqrt,
     squares,
     where,
     wilder,
 )
 from tests.signals.oracles.registry import oracle
-
-
-def log_returns(price) -> Bound:
-    series = exact(price)
-    return log(series / lagged(series, 1))
 
 
 @oracle("momentum")
@@ -38,12 +33,12 @@ def roc(price, period):
 
 @oracle("log_return")
 def log_return(price, period):
-    return log(exact(price) / lagged(exact(price), period))
+    return returns(price, period)
 
 
 @oracle("time_series_momentum")
 def time_series_momentum(price, period):
-    _, spread = squares(log_returns(price), period)
+    _, spread = squares(returns(price), period)
     # Equal returns have no deviation; whether rounding makes them equal is not said.
     deviation = sqrt(spread / (period - 1) * period)
     return certain(log_return(price, period) / deviation, spread.value > 4 * spread.slack)
