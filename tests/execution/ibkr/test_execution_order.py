@@ -83,3 +83,14 @@ def test_any_order_of_answers_makes_the_same_book(answers, random):
             for f in desk.manager.ledger.fills()} == book
     assert not desk.broker.set_aside
     assert desk.count("foreign_executions") == 0
+
+
+def test_a_cost_not_known_yet_takes_the_place_of_none():
+    desk = Desk()
+    desk.intent(new(1, 100, limit=100))
+    first, second = "0000e0d5.65000.01.01", "0000e0d5.65000.01.02"
+
+    desk.say(commission("0.35", exec_id=first), commission("-1", exec_id=second))
+    desk.say(*(execution(10, exec_id=exec_id, reference="s.r.1.0", order_id=1) for exec_id in (second, first)))
+
+    assert desk.manager.ledger.position(0).commission == Decimal("0.35")

@@ -135,6 +135,9 @@ class Executions:
 
     def commission(self, told: a.CommissionReport) -> None:
         """Take what an execution cost; parked where that, or its correction, was not told yet."""
+        if told.commission is None or told.commission == NOT_KNOWN_YET:
+            # It says nothing, and must not take the place of one that is parked and does.
+            return
         name, revision = execution_and_revision(told.exec_id)
         known = self._told.get(name)
         if known is None or execution_and_revision(known.execution_id)[1] < revision:
@@ -224,9 +227,8 @@ class Executions:
         return ""
 
     def _cost(self, order: Tracked, told: a.CommissionReport) -> Decimal | None:
-        """Return the cost in the instrument's currency; None where it is not known, or in another currency."""
-        if told.commission is None or told.commission == NOT_KNOWN_YET:
-            return None
+        """Return the cost in the instrument's currency; None where it is in another."""
+        assert told.commission is not None, "a cost that is not known is not kept"
         currency = self._instruments[order.instrument].currency
         if told.currency not in {"", currency}:
             self._counts["commissions_other_currency"] += 1
