@@ -51,8 +51,10 @@ def _section(entry: Any) -> str:
     if facts.outputs_of(entry):
         rows.append(f"| outputs | {', '.join(f'`{name}`' for name in entry.output_names)} |")
     rows.append(f"| unit | {_cell(entry.unit)} |")
-    rows.append(f"| first value | {facts.warm_up_of(entry)} |" if facts.is_series(entry)
-                else f"| call shape | {_cell(facts.shape_of(entry))} |")
+    if facts.warm_up_of(entry):
+        rows.append(f"| first value | {facts.warm_up_of(entry)} |")
+    if not facts.is_series(entry):
+        rows.append(f"| call shape | {_cell(facts.shape_of(entry))} |")
     return f"### `{entry.name}`\n\n" + "\n".join(rows) + "\n\n" + _plot(entry)
 
 

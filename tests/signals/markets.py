@@ -52,6 +52,7 @@ def columns(signal: Any, n: int, seed: int = 1) -> list[np.ndarray]:
 def small(signal: Any) -> dict[str, Any]:
     """Return parameters with short windows, so that rings wrap often: 3 above the least, ordered ones apart."""
     found = {p.name: min(p.low + 3, p.high) if p.whole else p.default for p in signal.parameters}
+    high = {p.name: p.high for p in signal.parameters}
     for below, above in signal.ordered:
-        found[above] = found[below] + 4
+        found[above] = min(found[below] + 4, high[above])
     return found

@@ -27,10 +27,11 @@ import numpy.typing as npt
 
 from algotrade.signals.arithmetic import LIMIT, SMALLEST
 from algotrade.signals.bar_steps import BAR, copy_bar, dollar_bars, tick_bars, time_bars, volume_bars
+from algotrade.signals.entry import OwnShape
 from algotrade.signals.hot import on_stack, put_back
 from algotrade.signals.imbalance_bars import FIELDS, imbalance_bars
 from algotrade.signals.loops import compiled
-from algotrade.signals.signal import CAPACITY_MAX, Input, Parameter, checked, factor, period
+from algotrade.signals.signal import CAPACITY_MAX, Input, Parameter, factor, period
 
 CHUNK = 65_536
 """Trades for whose bars ``feed`` has room at a time: a trade finishes one bar at most."""
@@ -39,7 +40,7 @@ TRADE = (Input(name="time_ns"), Input(name="price", floor=SMALLEST), Input(name=
 
 
 @dataclass(frozen=True, kw_only=True)
-class BarBuilder:
+class BarBuilder(OwnShape):
     """One kind of bars in the catalogue.
 
     ``step``    compiled; (state, time_ns, price, size) -> whether a bar was finished, for a usable trade
@@ -50,23 +51,19 @@ class BarBuilder:
     """
 
     kind: ClassVar[str] = "bars"
-    """The name of its call shape."""
 
-    shape: ClassVar[str] = "time_ns, price, size (n,) -> the finished bars, dtype BAR (m,), m up to n"
-    """That call shape in words."""
-
-    family: ClassVar[str] = "bars"
-    inputs: ClassVar[tuple[Input, ...]] = TRADE
-    outputs: ClassVar[np.dtype[Any]] = BAR
-    unit: ClassVar[str] = "ns; that of the price; that of the size; price times size; trades"
-
-    name: str
-    parameters: tuple[Parameter, ...]
-    ordered: tuple[tuple[str, str], ...] = ()
+    family: str = "bars"
+    inputs: tuple[Input, ...] = TRADE
+    outputs: np.dtype[Any] = BAR
+    unit: str = "ns; that of the price; that of the size; price times size; trades"
     fields: tuple[tuple[str, str], ...] = ()
     step: Callable[..., Any]
-    formula: str
     source: str = "M. Lopez de Prado, Advances in Financial Machine Learning, 2018, section 2.3"
+
+    @property
+    def shape(self) -> str:
+        """Return the call shape in words."""
+        return "time_ns, price, size (n,) -> the finished bars, dtype BAR (m,), m up to n"
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -94,7 +91,7 @@ class BarBuilder:
     def state(self, **parameters: float) -> Any:
         """Return a state that has seen nothing, a record; ``ValueError`` says which parameters are allowed."""
         made = np.zeros(1, self.dtype())
-        for name, value in checked(self, parameters, CAPACITY_MAX).items():
+        for name, value in self.settings(parameters).items():
             made[name] = value
         return made[0]
 

@@ -2,7 +2,7 @@
 
 An entry has a ``name``, ``family``, ``inputs``, ``parameters``, ``outputs``, ``unit``, ``formula``, ``source``, a
 ``batch`` and a ``kind``, which names its call shape: ``signal`` (``Signal``) gives a value per observation, ``bars``
-(``BarBuilder``) takes trades and gives bars.
+(``BarBuilder``) takes trades and gives bars, ``panel`` (``Panel``) looks at many symbols at a time.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,13 +10,19 @@ from typing import Any
 
 from algotrade.signals.averages import AVERAGES
 from algotrade.signals.bars import BARS
+from algotrade.signals.coefficients import COEFFICIENTS
+from algotrade.signals.combine import COMBINE
+from algotrade.signals.cross_section import CROSS_SECTION
 from algotrade.signals.hedges import HEDGES
 from algotrade.signals.hurst import HURST
 from algotrade.signals.moments import MOMENTS
 from algotrade.signals.momentum import MOMENTUM
+from algotrade.signals.neutralise import NEUTRALISE
 from algotrade.signals.order import ORDER
+from algotrade.signals.orthogonal import ORTHOGONAL
 from algotrade.signals.oscillators import OSCILLATORS
 from algotrade.signals.pairs import PAIRS
+from algotrade.signals.pca import PCA
 from algotrade.signals.quotes import QUOTES
 from algotrade.signals.shaping import SHAPING
 from algotrade.signals.signal import near
@@ -25,8 +31,8 @@ from algotrade.signals.trend import TREND
 from algotrade.signals.volatility import VOLATILITY
 from algotrade.signals.volume import VOLUME
 
-FAMILIES = (AVERAGES, TREND, MOMENTUM, OSCILLATORS, VOLATILITY, VOLUME, MOMENTS, ORDER, PAIRS, HEDGES, HURST, SHAPING,
-            QUOTES, TRADES, BARS)
+FAMILIES = (AVERAGES, TREND, MOMENTUM, OSCILLATORS, VOLATILITY, VOLUME, MOMENTS, ORDER, PAIRS, HEDGES, HURST,
+            CROSS_SECTION, NEUTRALISE, PCA, SHAPING, COMBINE, ORTHOGONAL, COEFFICIENTS, QUOTES, TRADES, BARS)
 
 
 class UnknownSignal(KeyError):

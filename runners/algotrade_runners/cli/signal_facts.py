@@ -28,6 +28,11 @@ def is_series(entry: Any) -> bool:
     return bool(getattr(entry, "kind", "signal") == "signal")
 
 
+def is_panel(entry: Any) -> bool:
+    """Tell whether the entry looks at many symbols at a time."""
+    return bool(entry.kind == "panel")
+
+
 def is_drawn(entry: Any) -> bool:
     """Tell whether docs/SIGNALS.md can show it: what daily bars of several stocks give."""
     names = [i.name for i in entry.inputs]
@@ -66,14 +71,20 @@ def range_of(parameter: Parameter) -> str:
 
 def warm_up_of(entry: Any) -> str:
     """Return when the first value comes, with default parameters."""
-    if not is_series(entry):
+    if not is_series(entry) and not is_panel(entry):
         return ""
     count = entry.warmup()
-    return f"{count:,} observation{'s' if count > 1 else ''}" + (" with the defaults" if entry.parameters else "")
+    of = "time" if is_panel(entry) else "observation"
+    return f"{count:,} {of}{'s' if count > 1 else ''}" + (" with the defaults" if entry.parameters else "")
 
 
 def example_of(entry: Any) -> str:
-    """Return a Python program that computes the entry from made-up prices, and streams it; "" where it is no series."""
+    """Return a Python program that computes the entry from made-up data, and streams it where it is a series.
+
+    "" where it is neither a series nor of a panel.
+    """
+    if is_panel(entry):
+        return _panel_example(entry)
     if not is_series(entry):
         return ""
     names = [i.name for i in entry.inputs]
@@ -89,6 +100,25 @@ def example_of(entry: Any) -> str:
         f"for row in zip({', '.join(names)}):",
         f'    latest = catalog["{entry.name}"].update(state, *row)',
     ])
+
+
+PANEL = {"times": 250, "symbols": 20, "signals": 3, "factors": 2}
+"""Axis of an example's input -> its length."""
+
+
+def _panel_example(entry: Any) -> str:
+    lines = []
+    for item in entry.inputs:
+        size = tuple(PANEL[axis] for axis in item.axes if not (item.constant and axis == "times"))
+        if item.name == "prices":
+            made = f"100 * np.exp(np.cumsum(rng.normal(0, 0.01, {size}), axis=0))"
+        else:
+            made = f"rng.integers(0, 4, {size})" if item.labels else f"rng.normal(0, 0.01, {size})"
+        lines.append(f"{item.name} = {made}")
+    settings = "".join(f", {p.name}={p.default:g}" for p in entry.parameters)
+    return "\n".join([
+        "import numpy as np", "", "from algotrade.signals import catalog", "", "rng = np.random.default_rng(1)", *lines,
+        "", f'{entry.name} = catalog["{entry.name}"].batch({inputs_of(entry)}{settings})'])
 
 
 def shape_of(entry: Any) -> str:

@@ -7,8 +7,10 @@ from concurrent.futures import ProcessPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
@@ -26,6 +28,7 @@ from algotrade_runners.cli.signal_facts import is_series
 from algotrade_runners.host import StopFlag
 
 ROWS = 2_000
+PANEL_SIDE = 8
 START_NS = 1_000_000_000 * 10**9
 
 
@@ -45,10 +48,10 @@ def warm_signals(names: Sequence[str]) -> Iterator[tuple[str, bool]]:
 def warm_signal(name: str) -> bool:
     """Compile what ``batch``, ``feed``, ``sweep`` and ``update`` run, for the default capacity.
 
-    False for an entry whose call shape is not one array a input: it is compiled at its first use.
+    False for an entry that takes no such inputs: it is compiled at its first use.
     """
     entry = catalog[name]
-    columns = [np.arange(64) if i.name == "time_ns" else np.linspace(100.0, 101.0, 64) for i in entry.inputs]
+    columns = [_column(item) for item in entry.inputs]
     try:
         entry.batch(*columns)
     except ValueError:
@@ -56,6 +59,13 @@ def warm_signal(name: str) -> bool:
     if is_series(entry):
         entry.update(entry.state(), *(float(column[0]) for column in columns))
     return True
+
+
+def _column(item: Any) -> npt.NDArray[Any]:
+    """Return 64 observations of an input of a series, or as few of a panel's as are of the same types."""
+    if item.name == "time_ns":
+        return np.arange(64)
+    return np.resize(np.linspace(100.0, 101.0, 64), [PANEL_SIDE] * len(getattr(item, "axes", ())) or 64)
 
 
 def warm_planes() -> None:
