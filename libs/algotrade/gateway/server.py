@@ -122,7 +122,9 @@ class Gateway(Listener[Session]):
         for _ in range(STEPS_MAX):
             if self._played_ns >= now_ns or records >= TURN_RECORDS_MAX:
                 break
-            records += self._play(min(now_ns, self._played_ns + stride_ns))
+            # Faults come and end at their moments, however far time is stepped at once.
+            next_fault_ns = max(self.faults.next_ns, self._played_ns + 1)
+            records += self._play(min(now_ns, self._played_ns + stride_ns, next_fault_ns))
         return self._played_ns < now_ns
 
     def _play(self, to_ns: int) -> int:

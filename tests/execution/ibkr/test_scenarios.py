@@ -1,4 +1,4 @@
-"""Incidents that happened to others, by the names that ib.md's table of threads gives them."""
+"""Incidents that happened to others, each by the name that tests/repo/test_regressions.py gives it."""
 
 from decimal import Decimal
 

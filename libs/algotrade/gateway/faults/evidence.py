@@ -4,6 +4,7 @@ import heapq
 from collections import Counter
 
 from algotrade.gateway.faults.kinds import (
+    NEVER_NS,
     CommissionLate,
     CommissionNever,
     Duplicated,
@@ -53,6 +54,11 @@ class Evidence:
         while self._late and self._late[0][0] <= now_ns:
             found.append(heapq.heappop(self._late)[2])
         return [] if self.is_lost else found
+
+    @property
+    def next_ns(self) -> int:
+        """Return when the next of what is late is due, ``NEVER_NS`` where nothing is."""
+        return self._late[0][0] if self._late else NEVER_NS
 
     def _reordered(self, sent: list[Sent]) -> list[Sent]:
         executions = [one for one in sent if _is_execution(one)]

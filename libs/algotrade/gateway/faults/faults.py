@@ -99,6 +99,12 @@ class Faults:
         """Tell whether nobody may connect."""
         return now_ns < self._closed_until_ns
 
+    @property
+    def next_ns(self) -> int:
+        """Return the market time of the next that happens by itself, ``NEVER_NS`` where nothing does."""
+        end_ns = self._ends[0][0] if self._ends else k.NEVER_NS
+        return min(end_ns, self.scenario.next_ns, self.evidence.next_ns, self.intake.next_ns)
+
     def pass_time(self, now_ns: int) -> None:
         """Set off what is due, and end what is over."""
         for fault in self.scenario.due(now_ns):

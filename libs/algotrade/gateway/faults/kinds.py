@@ -11,6 +11,7 @@ import msgspec
 
 SECONDS_MAX = 14 * 86_400.0
 TIMES_MAX = 1_000_000
+NEVER_NS = 2**63 - 1
 
 
 class FaultRefused(ValueError):

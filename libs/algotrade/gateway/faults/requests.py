@@ -3,7 +3,7 @@
 import heapq
 from collections import Counter, deque
 
-from algotrade.gateway.faults.kinds import CancelLate, LivesTwice, OrderLost
+from algotrade.gateway.faults.kinds import NEVER_NS, CancelLate, LivesTwice, OrderLost
 from algotrade.ibkr.wire import Request
 from algotrade.ibkr.wire.requests import CancelOrder, PlaceOrder, RequestGlobalCancel
 
@@ -62,6 +62,11 @@ class Intake:
             found.extend(self._waiting)
             self._waiting.clear()
         return found
+
+    @property
+    def next_ns(self) -> int:
+        """Return when the next of what is late reaches the broker, ``NEVER_NS`` where nothing is late."""
+        return self._late[0][0] if self._late else NEVER_NS
 
     def _used(self, kind: type[Rule]) -> Rule | None:
         for rule in self._rules:

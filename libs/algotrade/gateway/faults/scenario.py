@@ -30,7 +30,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
-from algotrade.gateway.faults.kinds import Fault, FaultRefused, fault_of
+from algotrade.gateway.faults.kinds import NEVER_NS, Fault, FaultRefused, fault_of
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FAULTS_MAX = 10_000
@@ -97,6 +97,11 @@ class Scenario:
             found.append(self._planned[number].fault)
             self._put(number, times)
         return found
+
+    @property
+    def next_ns(self) -> int:
+        """Return when the next fault comes, ``NEVER_NS`` where none does."""
+        return self._next[0][0] if self._next else NEVER_NS
 
     def _put(self, number: int, times: Iterator[int]) -> None:
         at_ns = next(times, None)
