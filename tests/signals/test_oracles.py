@@ -1,5 +1,7 @@
 """Signals beside their plain formulas, on invented input; the tolerance is the running error bound of ``oracles``."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -34,9 +36,10 @@ def test_every_signal_has_an_oracle():
 @st.composite
 def markets(draw, signal):
     """Draw columns and parameters: grids (many ties), uneven numbers, constants, huge, tiny, mixed; and holes."""
-    rows = draw(st.lists(st.tuples(*(st.integers(-8, 8) for _ in signal.inputs)), max_size=40)
-                | st.builds(lambda row, n: [row] * n, st.tuples(*(st.integers(-8, 8) for _ in signal.inputs)),
-                            st.integers(0, 20)))
+    row = st.tuples(*(st.integers(-8, 8) for _ in signal.inputs))
+    # Of a list without a least size most are of less than ten rows, and no window would ever wrap.
+    n = draw(st.integers(0, 40))
+    rows = draw(st.lists(row, min_size=n, max_size=n) | st.builds(lambda row: [row] * n, row))
     scale = draw(st.sampled_from([1.0, 0.01, 1e50, 1e-50]))
     offset = draw(st.sampled_from([0, 100, 10**6]))
     data = (np.array(rows, dtype=np.float64).reshape(-1, len(signal.inputs)).T + offset) * scale
@@ -74,6 +77,25 @@ def settings_of(draw, signal):
     return found
 
 
+def well_formed(signal, columns) -> bool:
+    """Whether bars have their close between low and high, and prices are positive: then outputs keep to their units."""
+    named = dict(zip([i.name for i in signal.inputs], columns, strict=True))
+    if not {"high", "low"} <= set(named):
+        return True
+    close = named.get("close", named["low"])
+    return bool(((named["low"] <= close) & (close <= named["high"]) & (named["low"] > 0)).all())
+
+
+def in_range(signal, found) -> bool:
+    """Whether values are in the range that is said to be the unit, as ``0 to 100``, but for rounding."""
+    said = re.fullmatch(r"(-?\d+) to (-?\d+)", signal.unit)
+    if said is None:
+        return True
+    low, high = (float(end) for end in said.groups())
+    room = 1e-13 * (high - low)
+    return bool((np.isnan(found) | ((found >= low - room) & (found <= high + room))).all())
+
+
 def compared(signal, data, parameters) -> list:
     """Check each value; return (ours, theirs) of each output, at the observations that are usable."""
     usable = np.ones(len(data[0]), dtype=bool)
@@ -94,6 +116,8 @@ def compared(signal, data, parameters) -> list:
                                 slack[wrong[0]], parameters)
     if not theirs:
         assert np.isnan(ours).all()
+    if well_formed(signal, [column[usable] for column in data]):
+        assert in_range(signal, ours), (ours, parameters)
     return list(zip(ours[:, usable], theirs, strict=True)) if theirs else []
 
 
@@ -104,6 +128,23 @@ def test_values_are_those_of_the_formula(name, data):
     drawn, parameters = data.draw(markets(catalog[name]))
 
     compared(catalog[name], drawn, parameters)
+
+
+@pytest.mark.parametrize(("growth", "steps"), [(1.0005, np.inf), (2.0, np.inf), (0.5, 1.0), (0.9995, 1386.0),
+                                               (-0.5, 0.0)])
+def test_a_series_that_fades_or_runs_away_has_the_half_life_of_its_growth(growth, steps):
+    """Drawn series seldom have a slope so near to 1."""
+    found = catalog["half_life"].batch(7.0 * growth ** np.arange(30.0), period=5)
+
+    np.testing.assert_allclose(found[5:], steps, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("volume", "share"), [(0.24, 0.0), (0.25, 100.0), (0.4, 100.0)])
+def test_less_than_one_unit_of_money_is_no_flow(volume, share):
+    """Two rises to 1 and 3: four times the volume, beside TA-Lib's threshold."""
+    price = np.array([0.5, 1.0, 3.0])
+
+    assert catalog["mfi"].batch(price, price, price, np.full(3, volume), period=2)[2] == share
 
 
 @pytest.mark.parametrize("name", PROVEN)

@@ -23,7 +23,8 @@ STILL = {
     "jump_test": math.nan, "downside_deviation": 0.0, "cmf": math.nan, "mfi": 0.0, "volume_zscore": math.nan,
     "volume_ratio": math.nan, "vwma": math.nan, "variance": 0.0, "skew": math.nan, "kurtosis": math.nan,
     "correlation": math.nan, "beta": math.nan, "autocorrelation": math.nan, "half_life": math.nan,
-    "stochastic_fast": 0.0, "williams_r": 0.0,
+    "stochastic_fast": 0.0, "williams_r": 0.0, "effective_spread": 0.0, "amihud": 0.0, "trade_flow_imbalance": math.nan,
+    "participation_rate": math.nan,
 }
 SOME = st.lists(st.floats(0.01, 1e6) | st.sampled_from([0.1, 0.3, 1e8, 1e-8]), min_size=1, max_size=25)
 
@@ -34,7 +35,8 @@ SOME = st.lists(st.floats(0.01, 1e6) | st.sampled_from([0.1, 0.3, 1e8, 1e-8]), m
 def test_nothing_is_left_of_what_came_before(name, history, last, seed):
     signal = catalog[name]
     rng = np.random.default_rng(seed)
-    still = {i.name: np.full(PERIOD + 3, 0.0 if i.name == "volume" else last) for i in signal.inputs}
+    # Of what amihud divides by the least that it takes.
+    still = {i.name: np.full(PERIOD + 3, max(i.floor, 0.0) if "volume" in i.name else last) for i in signal.inputs}
     data = [np.concatenate([rng.permutation(history), still[i.name]]) for i in signal.inputs]
     windows = {"d_smooth": 1, "lag": 1} | {p.name: p.default for p in signal.parameters if not p.ring}
     parameters = {p.name: windows.get(p.name, PERIOD) for p in signal.parameters}

@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from algotrade.jit import jit
-from algotrade.signals.blocks import add, ring, rolling_sum, swap
+from algotrade.signals.blocks import add, add_in_block, block_sum, ring, rolling_sum, swap
 from algotrade.signals.pairs import observe_pair, pair_moments, products, slope_on_x
 from algotrade.signals.signal import Signal, any_of, prices, sizes, window
 from algotrade.signals.trade_sign import quote_sign, tick_sign
@@ -39,8 +39,8 @@ def _lee_ready(s: Any, price: float, bid: float, ask: float) -> float:
 
 @jit
 def _effective_spread(s: Any, price: float, bid: float, ask: float) -> float:
-    total = add(s["spreads"], s["period"], 2.0 * abs(price - 0.5 * (bid + ask)))
-    return max(total, 0.0) / s["period"] if s["seen"] + 1 >= s["period"] else math.nan
+    total = add_in_block(s["spreads"], s["period"], 2.0 * abs(price - 0.5 * (bid + ask)))
+    return total / s["period"] if s["seen"] + 1 >= s["period"] else math.nan
 
 
 @jit
@@ -71,8 +71,8 @@ def _amihud(s: Any, price: float, volume: float) -> float:
     s["price"] = price
     if s["seen"] == 0:
         return math.nan
-    total = add(s["ratios"], s["period"], abs(price / before - 1.0) / (price * volume))
-    return max(total, 0.0) / s["period"] if s["seen"] >= s["period"] else math.nan
+    total = add_in_block(s["ratios"], s["period"], abs(price / before - 1.0) / (price * volume))
+    return total / s["period"] if s["seen"] >= s["period"] else math.nan
 
 
 @jit
@@ -107,8 +107,8 @@ def _vwap_deviation(s: Any, price: float, volume: float) -> float:
 
 @jit
 def _trade_flow_imbalance(s: Any, signed_volume: float) -> float:
-    flow = add(s["flow"], s["period"], signed_volume)
-    total = add(s["volume"], s["period"], abs(signed_volume))
+    flow = add_in_block(s["flow"], s["period"], signed_volume)
+    total = add_in_block(s["volume"], s["period"], abs(signed_volume))
     if s["seen"] + 1 < s["period"]:
         return math.nan
     return min(max(flow / total, -1.0), 1.0) if total > 0.0 else math.nan
@@ -116,8 +116,8 @@ def _trade_flow_imbalance(s: Any, signed_volume: float) -> float:
 
 @jit
 def _participation_rate(s: Any, own_volume: float, volume: float) -> float:
-    own = add(s["own"], s["period"], own_volume)
-    total = add(s["volume"], s["period"], volume)
+    own = add_in_block(s["own"], s["period"], own_volume)
+    total = add_in_block(s["volume"], s["period"], volume)
     if s["seen"] + 1 < s["period"]:
         return math.nan
     return own / total if total > 0.0 else math.nan
@@ -142,7 +142,7 @@ TRADES = (
         source="C. Lee & M. Ready, Journal of Finance 46, 1991; the quote is the one handed in, with no delay"),
     Signal(
         name="effective_spread", family="microstructure", inputs=QUOTED, parameters=(window(1),),
-        unit="that of the prices", step=_effective_spread, fields=lambda n: [("spreads", rolling_sum(n))],
+        unit="that of the prices", step=_effective_spread, fields=lambda n: [("spreads", block_sum(n))],
         warm_up=lambda period: period, formula="mean of 2 |price - (bid + ask) / 2| over the last period trades",
         source=f"{HUANG_STOLL}; twice their half-spread"),
     Signal(
@@ -163,7 +163,7 @@ TRADES = (
     Signal(
         name="amihud", family="microstructure", inputs=prices("price", "volume"), parameters=(window(20),),
         unit="return per unit of money", step=_amihud, warm_up=lambda period: period + 1,
-        fields=lambda n: [("price", "<f8"), ("ratios", rolling_sum(n))],
+        fields=lambda n: [("price", "<f8"), ("ratios", block_sum(n))],
         formula="mean of |price / price before - 1| / (price volume) over the last period observations with volume",
         source="Y. Amihud, Journal of Financial Markets 5, 2002"),
     Signal(
@@ -186,13 +186,13 @@ TRADES = (
     Signal(
         name="trade_flow_imbalance", family="microstructure", inputs=any_of("signed_volume"), parameters=(window(100),),
         unit="-1 to 1", step=_trade_flow_imbalance, warm_up=lambda period: period,
-        fields=lambda n: [("flow", rolling_sum(n)), ("volume", rolling_sum(n))],
+        fields=lambda n: [("flow", block_sum(n)), ("volume", block_sum(n))],
         formula="sum signed_volume / sum |signed_volume| over the last period observations, NaN without volume",
         source="T. Chordia, R. Roll & A. Subrahmanyam, Journal of Financial Economics 65, 2002, scaled by the volume"),
     Signal(
         name="participation_rate", family="microstructure", inputs=sizes("own_volume", "volume"),
         parameters=(window(20),), unit="share of the volume", step=_participation_rate, warm_up=lambda period: period,
-        fields=lambda n: [("own", rolling_sum(n)), ("volume", rolling_sum(n))],
+        fields=lambda n: [("own", block_sum(n)), ("volume", block_sum(n))],
         formula="sum own_volume / sum volume over the last period observations; the volume contains our own",
         source="the definition"),
 )

@@ -47,7 +47,7 @@ class Bound:
         o = exact(other)
         with np.errstate(all="ignore"):
             found = self.value / o.value
-            spread = np.where((self.slack == 0) & (o.slack == 0), 0,
+            spread = np.where((self.slack == 0) & (o.slack == 0) | undefined(self) | undefined(o), 0,
                               np.where(o.slack < abs(o.value) / 2,
                                        (self.slack + abs(found) * o.slack) / (abs(o.value) - o.slack), np.inf))
         return rounded(found, spread)
@@ -121,8 +121,13 @@ def where(condition: Any, a: Any, b: Any) -> Bound:
 
 
 def certain(x: Bound, condition: Any) -> Bound:
-    """Return ``x``, of which nothing is known where ``condition`` does not hold."""
-    return Bound(x.value, np.where(condition, x.slack, np.inf)[()])
+    """Return ``x``, of which nothing is known where ``condition`` does not hold, but where it is not defined."""
+    return Bound(x.value, np.where(condition | undefined(x), x.slack, np.inf)[()])
+
+
+def undefined(x: Bound) -> Any:
+    """Whether there is certainly no value, as before the first full window."""
+    return np.isnan(x.value) & (x.slack == 0)
 
 
 def positive(x: Bound) -> Any:
