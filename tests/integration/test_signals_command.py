@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from algotrade.domain import Kind
 from algotrade.signals import catalog
 from algotrade_runners.cli.main import app
-from algotrade_runners.cli.signal_facts import example_of, families, is_series
+from algotrade_runners.cli.signal_facts import example_of, families, is_panel, is_series
 from algotrade_runners.cli.signal_series import SeriesRefused, columns_of, read_tape, series_of
 from tests.integration.runs import algotrade
 from tests.integration.ticks import write_quotes, write_trades
@@ -68,6 +68,14 @@ def test_the_program_that_show_prints_runs_and_streams_what_it_computes_at_once(
     assert not np.isnan(last).all()
     first = name if catalog[name].outputs is float else catalog[name].output_names[0]
     assert last[0] == scope.get(f"{first}s", scope[first])[-1]
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in catalog.values() if is_panel(entry)])
+def test_the_program_for_many_symbols_that_show_prints_runs(name):
+    scope = {}
+    exec(compile(example_of(catalog[name]), name, "exec"), scope)  # noqa: S102 -- what a reader would type
+    first = scope[name][0] if isinstance(scope[name], tuple) else scope[name]
+    assert not np.isnan(first).all()
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
@@ -170,6 +178,7 @@ BAD = [
     (("plot", "rsi", "--input", "x"), "--input x; allowed: NAME=COLUMN"),
     (("plot", "rsi", "--input", "x=bid"), "--input x=bid: allowed: x = one of bars"),
     (("plot", "correlation"), "correlation needs two instruments"),
+    (("plot", "cross_rank"), "cross_rank is no series .*panel: x .* it has no plot"),
 ]
 
 

@@ -248,7 +248,7 @@ def plain_decay(signal, prices, horizon, delay, lags, least, function) -> tuple[
         with np.errstate(all="ignore"):
             found = coefficients(signal, prices, horizon, delay + lag, least, function)
             same = [coefficient(a, b, least, pearsonr)
-                    for a, b in zip(signal[: len(signal) - lag], signal[lag:], strict=True)]
+                    for a, b in zip(signal[: max(len(signal) - lag, 0)], signal[lag:], strict=True)]
         for curve, values in ((ic, found), (alike, np.array(same))):
             known = values[~np.isnan(values)]
             curve.append(known.mean() if len(known) else math.nan)
