@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from algotrade.signals import catalog
@@ -57,4 +58,8 @@ def test_what_is_warmed_of_an_entry_of_many_symbols_is_what_panels_and_rows_run(
     if not entry.history:
         entry.batch(*(along(item, array, "times", 0) for item, array in zip(entry.inputs, given, strict=True)))
     entry.batch(*(array for item, array in zip(entry.inputs, given, strict=True) if item.default is None))
+    for array in given:
+        array.flags.writeable = False  # as pandas hands out its own
+    entry.batch(*given)
+    entry.batch(*(np.asfortranarray(array.astype(np.int32)) for array in given))
     assert len(entry._run.signatures) == 1
