@@ -61,6 +61,11 @@ def _section(entry: Any) -> str:
 def _plot(entry: Any) -> str:
     if facts.is_drawn(entry):
         return f"![{entry.name} of {INSTRUMENT}]({PICTURES.relative_to('docs').as_posix()}/{entry.name}.png)"
+    if facts.is_among(entry):
+        return ("No plot here: the demo's bars are of five stocks. `algotrade signals plot` draws an instrument's "
+                "among all those of your data.")
+    if facts.is_panel(entry):
+        return "No plot: it gives no value per time of one instrument's data."
     if not facts.is_series(entry):
         return "No plot: it gives no value per observation of one series."
     return "No plot here: daily bars do not have its inputs. `algotrade signals plot` draws it on data that do."

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from algotrade.domain import Kind
 from algotrade.signals import catalog
 from algotrade_runners.cli.main import app
-from algotrade_runners.cli.signal_facts import example_of, families, is_series
-from algotrade_runners.cli.signal_series import SeriesRefused, columns_of, read_tape, series_of
+from algotrade_runners.cli.signal_facts import example_of, families, is_among, is_panel, is_series
+from algotrade_runners.cli.signal_series import SeriesRefused, among, columns_of, read_tape, series_of
 from tests.integration.runs import algotrade
 from tests.integration.ticks import write_quotes, write_trades
 
@@ -68,6 +68,14 @@ def test_the_program_that_show_prints_runs_and_streams_what_it_computes_at_once(
     assert not np.isnan(last).all()
     first = name if catalog[name].outputs is float else catalog[name].output_names[0]
     assert last[0] == scope.get(f"{first}s", scope[first])[-1]
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in catalog.values() if is_panel(entry)])
+def test_the_program_for_many_symbols_that_show_prints_runs(name):
+    scope = {}
+    exec(compile(example_of(catalog[name]), name, "exec"), scope)  # noqa: S102 -- what a reader would type
+    first = scope[name][0] if isinstance(scope[name], tuple) else scope[name]
+    assert not np.isnan(first).all()
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
@@ -156,6 +164,51 @@ def test_sizes_that_a_file_leaves_out_are_missing(tmp_path):
         series_of(read_tape([tmp_path / "q.parquet"]), "ofi", ["bid", "bid_size", "ask", "ask_size"], "A", {}, "q")
 
 
+def test_an_instrument_is_plotted_among_all_those_of_the_file_and_one_without_a_bar_is_absent(tmp_path):
+    close = write_bars(tmp_path / "bars.parquet", symbols=("AAA", "BBB", "CCC", "DDD", "EEE"))
+    table = pq.read_table(tmp_path / "bars.parquet")
+    keep = np.ones(len(table), dtype=bool)
+    keep[300 + 50] = False
+    pq.write_table(table.filter(pa.array(keep)), tmp_path / "bars.parquet")
+    out = tmp_path / "rank.html"
+
+    done = signals("plot", "cross_rank", "--data", tmp_path / "bars.parquet", "--instrument", "CCC", "--out", out)
+
+    assert done.exit_code == 0, done.output
+    assert "of return, 5 instruments; CCC" in done.stdout
+    returns = np.stack([np.diff(np.log(close[s]), prepend=np.nan) for s in close], axis=1)
+    returns[50, 1] = np.nan
+    returns[51, 1] = np.log(close["BBB"][51] / close["BBB"][49])
+    expected = catalog["cross_rank"].batch(returns)[:, 2]
+    np.testing.assert_allclose(np.array(drawn(out)["cross_rank"], dtype=float), expected, rtol=1e-6)
+
+    chosen = signals("plot", "neutralise", "--data", tmp_path / "bars.parquet", "--input", "x=volume@AAA", "--out", out)
+    assert chosen.exit_code == 2
+    assert "takes a column of all instruments: allowed: --input NAME=COLUMN without @AAA" in chosen.stderr
+    volume = signals("plot", "pca_residual", "--data", tmp_path / "bars.parquet", "--window", "20", "--components", "2",
+                     "--out", out)
+    assert volume.exit_code == 0, volume.output
+
+
+def test_instruments_of_quotes_are_compared_by_the_latest_of_each(tmp_path):
+    stamped = {"ts_event": 10**18 + np.arange(6), "symbol": ["A", "B", "C", "A", "B", "A"]}
+    pq.write_table(pa.table({**stamped, "bid": [1.0, 2.0, 5.0, 3.0, 4.0, 5.0], "ask": [1.0, 2.0, 5.0, 3.0, 4.0, 5.0]}),
+                   tmp_path / "q.parquet")
+
+    series = among(read_tape([tmp_path / "q.parquet"], every=True), "cross_rank", ["x"], "A", {"x": ("mid", "")}, "q")
+
+    assert series.place == 0
+    np.testing.assert_array_equal(series.inputs[0], [[1, np.nan, np.nan], [3, 2, 5], [5, 4, 5]])
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in catalog.values() if is_among(entry)])
+def test_entries_that_compare_instruments_are_plotted_of_the_sample(name, tmp_path):
+    done = signals("plot", name, "--instrument", "AAPL", "--last", "100", "--out", tmp_path / "a.html")
+
+    assert done.exit_code == 0, done.output
+    assert not np.isnan(np.array(drawn(tmp_path / "a.html")[name], dtype=float)).all()
+
+
 BAD = [
     (("show", "rsj"), "no signal 'rsj'; near it: rsi"),
     (("plot", "rsj"), "near it: rsi"),
@@ -170,6 +223,8 @@ BAD = [
     (("plot", "rsi", "--input", "x"), "--input x; allowed: NAME=COLUMN"),
     (("plot", "rsi", "--input", "x=bid"), "--input x=bid: allowed: x = one of bars"),
     (("plot", "correlation"), "correlation needs two instruments"),
+    (("plot", "blend"), "blend is no series .*panel: signals .* it has no plot"),
+    (("plot", "cross_rank"), "cross_rank compares instruments at each time; bars.parquet holds AAA alone"),
 ]
 
 

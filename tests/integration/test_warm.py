@@ -4,10 +4,14 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
+from algotrade.signals import catalog
+from algotrade_runners.cli.warm import warm_signal
 from tests.integration.runs import algotrade
 from tests.integration.ticks import write_quotes, write_trades
+from tests.signals.panels import along, arrays
 
 SIGNALS = ("rsi", "bollinger")
 FIRST_USE = """
@@ -42,3 +46,20 @@ def test_after_warming_the_planes_and_signals_nothing_is_compiled_again(tmp_path
 
     first = subprocess.run([sys.executable, "-c", FIRST_USE], check=True, env=cache, capture_output=True, text=True)
     assert first.stdout.split() == ["[0,", "0]"]
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in catalog.values() if entry.kind == "panel"])
+def test_what_is_warmed_of_an_entry_of_many_symbols_is_what_panels_and_rows_run(name):
+    entry, given = catalog[name], arrays(catalog[name])
+
+    assert warm_signal(name)
+    assert len(entry._run.signatures) == 1
+    entry.batch(*given)
+    if not entry.history:
+        entry.batch(*(along(item, array, "times", 0) for item, array in zip(entry.inputs, given, strict=True)))
+    entry.batch(*(array for item, array in zip(entry.inputs, given, strict=True) if item.default is None))
+    for array in given:
+        array.flags.writeable = False  # as pandas hands out its own
+    entry.batch(*given)
+    entry.batch(*(np.asfortranarray(array.astype(np.int32)) for array in given))
+    assert len(entry._run.signatures) == 1

@@ -243,3 +243,16 @@ def test_labels_are_numbered_and_no_label_is_none():
         else:
             assert list(found) == expected
         assert found.dtype == np.int64
+
+
+@EVERY
+@pytest.mark.parametrize("exponent", [-190, 190])
+def test_very_large_and_very_small_numbers_give_what_others_give(entry, exponent):
+    """Up to the limit of what is usable, nothing overflows or vanishes on the way."""
+    given = arrays(entry)
+    scaled = [array if item.labels else array * 2.0**exponent for item, array in zip(entry.inputs, given, strict=True)]
+    weights = 2 if entry.name == "blend" else 1
+    of_its_input = entry.unit.startswith("that of")
+
+    np.testing.assert_allclose(values(entry, scaled),
+                               values(entry, given) * 2.0 ** (exponent * weights if of_its_input else 0), rtol=1e-9)

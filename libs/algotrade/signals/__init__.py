@@ -8,6 +8,9 @@
     catalog["rsi"].feed(state, more_prices)       # the values after each of them
     catalog["rsi"].sweep(close, period=[7, 14])   # (2, n), in parallel
 
+    catalog["volume_bars"].batch(time_ns, price, size, volume=10_000)   # bars from trades (``bars``)
+    catalog["cross_zscore"].batch(values)                               # across symbols at each time (``panel``)
+
 Every signal is a step over a record, compiled once for all parameter values (``signal``): streaming, batch, panel and
 sweep run the same step, so they agree bit for bit. A strategy nests ``catalog[...].dtype()`` in its own state and calls
 ``catalog[...].update`` from its kernel, bound to a name of its module; or, as ``ema_cross`` and ``ofi`` do, it

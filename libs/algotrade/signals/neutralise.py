@@ -81,7 +81,7 @@ def neutralise_row(
     """
     blank(out)
     counts[:] = 0
-    count, width, used = 0, factors.shape[1], 0
+    count, width = 0, factors.shape[1]
     for i in range(len(row)):
         if _present(row[i], groups[i], factors[i]):
             work[0, count] = row[i]
@@ -89,7 +89,6 @@ def neutralise_row(
                 work[1 + k, count] = factors[i, k]
             places[0, count] = i
             places[1, count] = groups[i]
-            used += 1 if counts[groups[i]] == 0 else 0
             counts[groups[i]] += 1
             count += 1
     if count < max(symbols_min, 2):
@@ -97,7 +96,8 @@ def neutralise_row(
     before, largest = _about_mean(work[0], count)
     kept = _basis(work, places[1], sums, counts, width, count)
     length = _explain(work[0], work, kept, places[1], sums, counts, count)
-    if count <= used + kept or not length > max(EXACT * before, ROUNDING * largest * math.sqrt(count - 1.0)):
+    # As many groups and factors as symbols leave rounding alone, too.
+    if not length > max(EXACT * before, ROUNDING * largest * math.sqrt(count - 1.0)):
         return
     for i in range(count):
         out[places[0, i]] = work[0, i]

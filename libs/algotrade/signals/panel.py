@@ -171,6 +171,8 @@ class Panel(OwnShape):
         except (TypeError, ValueError) as error:
             raise ValueError(f"{self.name}: {item.name} is {type(column).__name__} ({error}); allowed: "
                              f"{'labels' if item.labels else 'numbers'}, {_axes(item.axes, bare=bare)}") from error
+        # To the compiler an array that may not be written is another type, of seconds; its copy is of milliseconds.
+        array = array if array.flags.writeable else array.copy()
         if TIMES in item.axes and bare and array.ndim == len(item.axes) - 1:
             return np.expand_dims(array, item.axes.index(TIMES)), True
         if array.ndim != len(item.axes):

@@ -50,6 +50,8 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
 def chart_of(entry: Any, series: Series, parameters: dict[str, float], last: int | None) -> Chart:
     """Compute the signal over the whole series and return the plot of its ``last`` observations, of all where None."""
     found = entry.batch(*series.inputs, **parameters)
+    if series.place is not None:
+        found = found[:, series.place]
     outputs = {entry.name: found} if entry.outputs is float else found._asdict()
     begin = 0 if last is None else max(0, len(series.times_ns) - last)
     times = series.times_ns[begin:]

@@ -7,7 +7,7 @@ from typing import Any
 from algotrade.domain import Kind
 from algotrade.signals import catalog
 from algotrade.signals.signal import CAPACITY_MAX, Parameter
-from algotrade_runners.cli.signal_series import OTHER, columns_of
+from algotrade_runners.cli.signal_series import MEANT_AMONG, OTHER, columns_of
 
 MADE = {
     "close": "100 * np.exp(np.cumsum(rng.normal(0, 0.01, {n})))",
@@ -31,6 +31,12 @@ def is_series(entry: Any) -> bool:
 def is_panel(entry: Any) -> bool:
     """Tell whether the entry looks at many symbols at a time."""
     return bool(entry.kind == "panel")
+
+
+def is_among(entry: Any) -> bool:
+    """Tell whether it gives a value per time and symbol of columns that data have: an instrument's can be plotted."""
+    return is_panel(entry) and entry.axes == ("times", "symbols") and all(
+        item.name in MEANT_AMONG for item in entry.inputs if item.default is None)
 
 
 def is_drawn(entry: Any) -> bool:

@@ -34,6 +34,9 @@ MEANT: dict[Kind, dict[str, str]] = {
 }
 """Input -> the column that it means, where no column has its name."""
 
+MEANT_AMONG = {"x": "return", "returns": "return"}
+"""Input of an entry that compares instruments -> the column that it means: levels of two stocks do not compare."""
+
 OTHER = "y"
 """The input that is another instrument's."""
 
@@ -66,6 +69,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
 
     ``inputs``  in the signal's order;  ``names``  of what each was taken from, such as ``close`` or ``close of IBM``
     ``band``    highs and lows, where the signal takes them
+    ``place``   of the instrument among all: inputs are (times, instruments) then
     """
 
     symbol: str
@@ -75,10 +79,11 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     price: Floats
     price_name: str
     band: tuple[Floats, Floats] | None = None
+    place: int | None = None
 
 
-def read_tape(paths: Sequence[Path], symbols: Iterable[str] = ()) -> Tape:
-    """Return the records in ``paths`` (without any, the sample's) of ``symbols``; of the first two where none is named.
+def read_tape(paths: Sequence[Path], symbols: Iterable[str] = (), *, every: bool = False) -> Tape:
+    """Return the records in ``paths`` (without any, the sample's) of ``symbols`` and of the first two, or of ``every``.
 
     Raises ``FeedError`` for files that cannot be read, ``SeriesRefused`` for an instrument that they do not hold.
     """
@@ -89,7 +94,7 @@ def read_tape(paths: Sequence[Path], symbols: Iterable[str] = ()) -> Tape:
         facts = [inspect(path) for path in paths]
         instruments = instruments_of(facts)
         known = tuple(dict.fromkeys(symbol for fact in facts for symbol in fact.symbols))
-        wanted = list(dict.fromkeys([*symbols, *known[:2]]))
+        wanted = list(dict.fromkeys([*symbols, *(known if every else known[:2])]))
         for symbol in wanted:
             if symbol not in known:
                 raise SeriesRefused(f"no instrument {symbol!r} in {_listed(paths)}; allowed: {', '.join(known[:20])}")
@@ -151,6 +156,43 @@ def series_of(
                                 "--input y=COLUMN takes another column of it")
         found[OTHER] = msgspec.structs.replace(found[OTHER], symbol=others[0])
     return _joined(tape, symbol, inputs, found)
+
+
+def among(
+    tape: Tape, signal: str, inputs: Sequence[str], symbol: str, given: Mapping[str, tuple[str, str]], where: str,
+) -> Series:
+    """Return the inputs of an entry that compares instruments, (times of ``symbol``, instruments), ``symbol`` first.
+
+    An instrument without a bar at a time is absent then; of quotes and trades it has the latest. Raises
+    ``SeriesRefused`` as ``series_of`` does, and where there is one instrument alone.
+    """
+    symbols = [symbol, *(name for name in tape.symbols if name != symbol)]
+    if len(symbols) < 2:
+        raise SeriesRefused(f"{signal} compares instruments at each time; {where} holds {symbol} alone")
+    usual = {name: (MEANT_AMONG[name], "") for name in inputs if name in MEANT_AMONG}
+    wanted = {**usual, **given}
+    named = [of for _, of in wanted.values() if of]
+    if named:
+        raise SeriesRefused(f"{signal} takes a column of all instruments: allowed: --input NAME=COLUMN without "
+                            f"@{named[0]}")
+    own = series_of(tape, signal, inputs, symbol, wanted, where)
+    columns = []
+    for name in inputs:
+        rows = []
+        for other in symbols:
+            kind = next(kind for kind in tape.kinds(symbol) if wanted[name][0] in COLUMNS[kind])
+            records = tape.records.get((other, kind))
+            rows.append(np.full(len(own.times_ns), np.nan) if records is None
+                        else _at(own.times_ns, records, Column(wanted[name][0], kind)))
+        columns.append(np.stack(rows, axis=1))
+    names = tuple(f"{name}, {len(symbols)} instruments" for name in own.names)
+    return msgspec.structs.replace(own, inputs=tuple(columns), names=names, place=0)
+
+
+def _at(times: Times, records: Records, column: Column) -> Floats:
+    others, values = records["event_time_ns"], _values(records, column)
+    found = _latest(times, others, values)
+    return np.where(np.isin(times, others), found, np.nan) if column.kind == Kind.BAR else found
 
 
 def _joined(tape: Tape, symbol: str, inputs: Sequence[str], found: Mapping[str, Column]) -> Series:

@@ -94,23 +94,24 @@ def plot(
 ) -> None:
     """Plot a signal on the data in FILE. Its parameters are options too: --period 7, as `signals show` lists them."""
     from algotrade_runners.cli.signal_chart import chart_of, latest_of
-    from algotrade_runners.cli.signal_facts import is_series, shape_of
-    from algotrade_runners.cli.signal_series import read_tape, series_of
+    from algotrade_runners.cli.signal_facts import is_among, is_series, shape_of
+    from algotrade_runners.cli.signal_series import among, read_tape, series_of
 
     entry = _entry(signal)
     path = out or Path(f"{signal}{PAGE}")
     with _told():
-        if not is_series(entry):
+        if not is_series(entry) and not is_among(entry):
             raise Refused(f"{signal} is no series with a value per observation ({shape_of(entry)}): it has no plot")
         if path.suffix not in {*PICTURES, PAGE}:
             raise Refused(f"--out {path}; allowed: a name that ends in {', '.join((PAGE, *PICTURES))}")
         parameters = _parameters(entry, context.args)
         inputs = dict(_input(text) for text in given or ())
         asked = [symbol for symbol in (instrument, *(of for _, of in inputs.values())) if symbol]
-        tape = read_tape(tuple(data or ()), asked)
+        tape = read_tape(tuple(data or ()), asked, every=is_among(entry))
         symbol = instrument or next(name for name in tape.symbols if name not in asked or len(tape.symbols) == 1)
         where = ", ".join(file.name for file in data or ()) or "the sample"
-        series = series_of(tape, signal, [i.name for i in entry.inputs], symbol, inputs, where)
+        names = [i.name for i in entry.inputs if not getattr(i, "default", None)]
+        series = (among if is_among(entry) else series_of)(tape, signal, names, symbol, inputs, where)
         chart = chart_of(entry, series, parameters, last)
         if path.suffix == PAGE:
             from algotrade_runners.cli.signal_page import write_signal_page
