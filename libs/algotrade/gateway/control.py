@@ -6,7 +6,7 @@
     GET  /faults         every kind of fault with its fields
     POST /faults         {"kind": "link_lost", "seconds": 20}: set one off now
 
-Bodies are JSON. Anything else is answered 404 or 400 with what is allowed.
+Bodies are JSON. Anything else is answered 404, 405 or 400 with what is allowed.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any
 
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
@@ -100,22 +101,27 @@ class Control:
 class _Handler(BaseHTTPRequestHandler):
     routes: Mapping[tuple[str, str], Callable[[Any], Any]]
 
-    def do_GET(self) -> None:
-        self._serve("GET")
-
-    def do_POST(self) -> None:
-        self._serve("POST")
-
-    def _serve(self, method: str) -> None:
+    def _serve(self) -> None:
+        method = self.command
         route = self.routes.get((method, self.path))
         if route is None:
-            known = ", ".join(f"{method} {path}" for method, path in self.routes)
-            self._answer(HTTPStatus.NOT_FOUND, {"error": f"{method} {self.path[:80]} is unknown; allowed: {known}"})
+            self._unknown(method, [known for known, path in self.routes if path == self.path])
             return
         try:
             self._answer(HTTPStatus.OK, route(self._body()))
         except ControlRefused as error:
             self._answer(HTTPStatus.BAD_REQUEST, {"error": str(error)})
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 -- the base class's names
+
+    def _unknown(self, method: str, methods: list[str]) -> None:
+        what = f"{method} {self.path[:80]}"
+        if methods:
+            self._answer(HTTPStatus.METHOD_NOT_ALLOWED, {"error": f"{what} is not done; allowed: {', '.join(methods)}"},
+                         {"Allow": ", ".join(methods)})
+            return
+        known = ", ".join(f"{method} {path}" for method, path in self.routes)
+        self._answer(HTTPStatus.NOT_FOUND, {"error": f"{what} is unknown; allowed: {known}"})
 
     def _body(self) -> Any:
         length = self.headers.get("Content-Length", "0")
@@ -127,11 +133,13 @@ class _Handler(BaseHTTPRequestHandler):
         except ValueError as error:
             raise ControlRefused(f"the body is no JSON: {error}") from error
 
-    def _answer(self, status: HTTPStatus, body: Any) -> None:
+    def _answer(self, status: HTTPStatus, body: Any, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         data = json.dumps(body).encode() + b"\n"
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)
 

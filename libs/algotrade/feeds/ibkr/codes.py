@@ -1,4 +1,4 @@
-"""What IB's codes about a subscription mean for it (ib.md 4.7, row "data"). None of them ever touches an order."""
+"""What IB's codes about a subscription mean for it (docs/IBKR.md, Codes). None of them ever touches an order."""
 
 from enum import Enum
 

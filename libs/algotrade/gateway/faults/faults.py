@@ -30,6 +30,7 @@ TEXTS = {
     2105: "HMDS data farm connection is broken:", 2106: "HMDS data farm connection is OK:",
     2107: "HMDS data farm connection is inactive but should be available upon demand.",
     2108: "Market data farm connection is inactive but should be available upon demand.",
+    2109: "Order event warning: outside regular trading hours is ignored for this order type and destination.",
     2110: "Connectivity between Trader Workstation and server is broken. It will be restored automatically.",
     2157: "Sec-def data farm connection is broken:", 2158: "Sec-def data farm connection is OK:",
     10197: "No market data during competing live session",

@@ -6,7 +6,7 @@ Three things break on their own: the **socket** between us and TWS or the Gatewa
 Gateway and the broker, and the **data farms** that quotes, history and contract data come from. Each has a table below:
 state -> event -> state. An event that is not in a state's row changes nothing.
 
-Rules that the tables keep (ib.md 4.7; the threads are public ones):
+Rules that the tables keep (IB's list of message codes; the threads are public ones):
 
 - A farm that is broken (2103, 2105, 2157) closes nothing: orders go on, cancels too, only its data are stale.
 - A farm that is well (2104, 2106, 2158) says nothing about the order link. Only 1101 and 1102 restore that.

@@ -1,4 +1,4 @@
-"""How often what may be asked: sliding windows, and the broker's own rules for history (ib.md 4.6: 162 and 420)."""
+"""How often what may be asked: sliding windows, and the broker's own rules for history (162 and 420: IB's page on historical data limitations)."""
 
 from collections import deque
 from collections.abc import Hashable
