@@ -184,7 +184,8 @@ def test_a_day_on_which_the_clocks_change_is_shorter_or_longer(first, hours):
 
 def documented():
     """Return the table's rows: kind -> the cells after it."""
-    lines = (ROOT / "docs" / "GATEWAY.md").read_text(encoding="utf-8").split("## Faults on command")[1].split("\n### ")[0].splitlines()
+    page = (ROOT / "docs" / "GATEWAY.md").read_text(encoding="utf-8")
+    lines = page.split("## Faults on command")[1].split("\n### ")[0].splitlines()
     rows = [line.split("|")[1:-1] for line in lines if line.startswith("| `")]
     return {row[0].strip().strip("`"): [cell.strip() for cell in row[1:]] for row in rows}
 

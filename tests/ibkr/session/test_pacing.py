@@ -12,7 +12,7 @@ from tests.ibkr.session.test_sender import S, Wire, history
 
 
 def violations(written):
-    """Return what the broker would have refused (162, 420): every rule of IB's page on limits over (time, request) pairs."""
+    """Return what the broker would have refused (162, 420): every documented rule over (time, request) pairs."""
     found = []
     same, burst, small, live, symbols, ticks = (defaultdict(list) for _ in range(6))
     for t, request in written:

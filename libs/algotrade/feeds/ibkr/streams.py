@@ -17,7 +17,7 @@ from algotrade.ibkr.wire import requests as r
 FORMAT_EPOCH = 2
 """Bars are dated in seconds since 1970 UTC; days all the same as yyyymmdd (documented)."""
 WAITS_S, SMALL_WAITS_S, SMALL_S = 120, 600, 30
-"""Seconds that a request for history may wait for its turn (``session/pacing``), and has to reach back further: so many of bars
+"""Seconds that a request for history may wait for its turn, and has to reach back further: so many of bars
 above 30 seconds, and of those up to 30 seconds."""
 BAR_STALE_S_MAX = 600.0
 """Longest silence of bars: history that is kept up to date tells of a forming bar every few seconds (observed)."""

@@ -1,4 +1,4 @@
-"""How often what may be asked: sliding windows, and the broker's own rules for history (162 and 420: IB's page on historical data limitations)."""
+"""How often what may be asked: sliding windows, and the broker's own rules for history (162 and 420: documented)."""
 
 from collections import deque
 from collections.abc import Hashable
