@@ -1,7 +1,8 @@
 """The client library, ib_insync or ib_async: the one file that imports either.
 
 Of the library its socket, its greeting and its start message are used. What comes in is read by our own codec, from the
-first byte: the library's own view of orders is not true (docs/IBKR.md), so its decoder is not even asked.
+first byte: the library's own view of orders is not true (a warning that it does not know ends an order there), so its
+decoder is not even asked.
 """
 
 import asyncio
