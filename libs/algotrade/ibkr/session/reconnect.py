@@ -76,7 +76,7 @@ WEEKEND = (
     MaintenanceWindow(name="weekend reset", zone="America/New_York", start="23:00", end="03:00", days=("fri",)),
     MaintenanceWindow(name="Sunday log-in", zone="America/New_York", start="01:00", end="17:00", days=("sun",)),
 )
-"""The weekend's reset, and the Sunday on which the week's log-in has ended until somebody logs in again (IB's status page;
+"""The weekend's reset, and the Sunday on which the week's log-in has ended until somebody logs in again (documented;
 that markets open by 17:00 is assumed)."""
 NORTH_AMERICA = (
     MaintenanceWindow(name="daily reset", zone="America/New_York", start="00:15", end="01:45", days=_SUNDAY_TO_FRIDAY),
