@@ -167,7 +167,9 @@ def variance_of(b: Any, window: int, freedom_lost: int) -> float:
 
 @jit
 def average(b: Any, x: float, alpha: float, period: int) -> float:
-    """Put ``x`` in an exponential average (``ema``), return it; NaN while it is seeding."""
+    """Put ``x`` in an exponential average (``ema``), return it; NaN while it is seeding. It counts up to ``period``."""
+    if b["seen"] >= period:
+        return pushed(b, x, alpha)
     level, seen = advance(b["level"], b["seen"], x, alpha, period)
     b["level"] = level
     b["seen"] = seen

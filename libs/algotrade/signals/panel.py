@@ -18,16 +18,15 @@ Ranks and quantiles are of the values as they are: there only equal ones are.
 
 import functools
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from algotrade.signals.arithmetic import CONFIG
 from algotrade.signals.entry import OwnShape
 from algotrade.signals.loops import compiled
+from algotrade.signals.sharing import share_out, threads_of
 from algotrade.signals.signal import CAPACITY_MAX, THREADS_FROM, Input, Parameter
 
 Array = npt.NDArray[Any]
@@ -115,21 +114,9 @@ class Panel(OwnShape):
         sizes |= {name: value for name, value in settings.items() if name not in sizes}
         out = np.empty([axis if isinstance(axis, int) else sizes[axis] for axis in self.axes])
         values = tuple(int(settings[p.name]) if p.whole else float(settings[p.name]) for p in self.parameters)
-        wanted = CONFIG.NUMBA_NUM_THREADS if threads is None else threads
-        if wanted < 1:
-            raise ValueError(f"{self.name}: threads is {wanted}; allowed: 1 or more")
-        count = sizes[self.over]
-        shares = min(wanted, count) if arrays[0].size >= THREADS_FROM and not self.in_order else 1
-        cuts = [count * k // max(shares, 1) for k in range(max(shares, 1) + 1)]
-
-        def run(k: int) -> None:
-            self._run(arrays, out, self.work(arrays, settings), values, cuts[k], cuts[k + 1])
-
-        if shares <= 1:
-            run(0)
-        else:
-            with ThreadPoolExecutor(shares) as pool:
-                list(pool.map(run, range(shares)))
+        shares = threads_of(self.name, threads) if arrays[0].size >= THREADS_FROM and not self.in_order else 1
+        share_out(sizes[self.over], shares, lambda first, last: self._run(
+            arrays, out, self.work(arrays, settings), values, first, last))
         found = out.squeeze(self.axes.index(TIMES)) if is_row else out
         return found if self.finish is None else self.finish(found)
 

@@ -4,15 +4,15 @@ import difflib
 import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from algotrade.signals.arithmetic import CONFIG, LIMIT, SMALLEST
+from algotrade.signals.arithmetic import LIMIT, SMALLEST
 from algotrade.signals.loops import Loops, loops_of
+from algotrade.signals.sharing import share_out, threads_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -210,21 +210,9 @@ class Signal:
         row_step = int(len(arrays[0]) > 1)
         columns = tuple(arrays)
         run = self._loops.run
-        wanted = CONFIG.NUMBA_NUM_THREADS if threads is None else threads
-        if wanted < 1:
-            raise ValueError(f"{self.name}: threads is {wanted}; allowed: 1 or more")
-        shares = max(1, min(wanted, len(states))) if out.size >= THREADS_FROM else 1
-        cuts = [len(states) * k // shares for k in range(shares + 1)]
-        if shares == 1:
-            run(states, columns, out, row_step, 0, len(states))
-        else:
-            # This thread does a share: two that are started at once begin on the same core, and stay for a while.
-            with ThreadPoolExecutor(shares - 1) as pool:
-                others = [pool.submit(run, states, columns, out, row_step, *cuts[k : k + 2])
-                          for k in range(1, shares)]
-                run(states, columns, out, row_step, *cuts[:2])
-                for other in others:
-                    other.result()
+        wanted = threads_of(self.name, threads)
+        share_out(len(states), wanted if out.size >= THREADS_FROM else 1,
+                  lambda first, last: run(states, columns, out, row_step, first, last))
         values = [out[:, k] if len(shape) > 1 else out[0, k] for k in range(out.shape[1])]
         return values[0] if self.outputs is float else self.outputs(*values)
 
