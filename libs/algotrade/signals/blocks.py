@@ -35,8 +35,9 @@ def ring(capacity: int) -> np.dtype[Any]:
 def swap(r: Any, window: int, x: float) -> float:
     """Put ``x`` in, return what it replaces: the value ``window`` steps ago, 0 if there was none."""
     head = r["head"]
-    old = r["values"][head]
-    r["values"][head] = x
+    place = np.uintp(head)  # of a signed index numba asks first whether it counts from the end
+    old = r["values"][place]
+    r["values"][place] = x
     head += 1
     r["head"] = head if head < window else 0
     return old
@@ -87,7 +88,7 @@ def add_in_block(b: Any, window: int, x: float) -> float:
     values = b["values"]
     place = b["place"]
     total = b["sum"] + x
-    values[place] = x
+    values[np.uintp(place)] = x
     place += 1
     if place == window:
         sum_from_each(values, window)
@@ -96,7 +97,7 @@ def add_in_block(b: Any, window: int, x: float) -> float:
         return total
     b["place"] = place
     b["sum"] = total
-    return total + values[place]
+    return total + values[np.uintp(place)]
 
 
 @jit
@@ -161,8 +162,8 @@ def mean_of(b: Any, window: int) -> float:
 def variance_of(b: Any, window: int, freedom_lost: int) -> float:
     """Return a full window's squared deviations over ``window`` - ``freedom_lost``; exactly 0 while all are equal."""
     squares = b["squares"] - b["sum"] * (b["sum"] * (1.0 / window))
-    variance = max(squares, 0.0) * (1.0 / (window - freedom_lost))
-    return 0.0 if b["same"] >= window else variance
+    is_some = squares > 0.0 and b["same"] < window
+    return squares * (1.0 / (window - freedom_lost)) if is_some else 0.0
 
 
 @jit
@@ -204,7 +205,7 @@ def highest(b: Any, window: int, x: float) -> float:
     place = b["place"]
     top = b["top"]
     top = x if place == 0 or x > top else top
-    values[place] = x
+    values[np.uintp(place)] = x
     place += 1
     best = top
     if place == window:
@@ -212,7 +213,7 @@ def highest(b: Any, window: int, x: float) -> float:
         place = 0
         b["full"] = 1
     elif b["full"] > 0:
-        before = values[place]
+        before = values[np.uintp(place)]
         best = max(top, before)
     b["place"] = place
     b["top"] = top

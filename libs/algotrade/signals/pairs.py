@@ -111,18 +111,27 @@ def slope_on_x(b: Any) -> float:
 
 
 @jit
-def correlation_of(b: Any) -> float:
-    """Return Pearson's correlation, -1 to 1, NaN where x or y does not move."""
-    x, y = squares_x(b), squares_y(b)
+def correlation_of(b: Any, window: int) -> float:
+    """Return Pearson's correlation of a full window, -1 to 1, NaN where x or y does not move.
+
+    By the window's length, whose reciprocal is made once for a loop.
+    """
+    share = 1.0 / window
+    mean_x = b["sum_x"] * share
+    x = b["sum_xx"] - b["sum_x"] * mean_x
+    y = b["sum_yy"] - b["sum_y"] * (b["sum_y"] * share)
+    product = x * y
     # One root of both, unless their product is too small to have all its digits; too large it cannot be.
-    scale = math.sqrt(x * y) if x * y > 1e-280 else math.sqrt(x) * math.sqrt(y)
-    return min(max(products(b) / scale, -1.0), 1.0) if scale > 0.0 else math.nan
+    scale = math.sqrt(product) if product > 1e-280 else math.sqrt(max(x, 0.0)) * math.sqrt(max(y, 0.0))
+    moves = b["run_x"] < window and b["run_y"] < window and x > 0.0 and y > 0.0
+    found = (b["sum_xy"] - b["sum_y"] * mean_x) / scale
+    return min(max(found, -1.0), 1.0) if moves and scale > 0.0 else math.nan
 
 
 @jit
 def _correlation(s: Any, x: float, y: float) -> float:
     observe_pair(s["pairs"], s["period"], x, y)
-    return correlation_of(s["pairs"]) if s["seen"] + 1 >= s["period"] else math.nan
+    return correlation_of(s["pairs"], s["period"]) if s["seen"] + 1 >= s["period"] else math.nan
 
 
 @jit
@@ -143,7 +152,7 @@ def _autocorrelation(s: Any, x: float) -> float:
     if s["seen"] < s["lag"]:
         return math.nan
     observe_pair(s["pairs"], s["period"], before, x)
-    return correlation_of(s["pairs"]) if s["seen"] + 1 >= s["lag"] + s["period"] else math.nan
+    return correlation_of(s["pairs"], s["period"]) if s["seen"] + 1 >= s["lag"] + s["period"] else math.nan
 
 
 @jit
