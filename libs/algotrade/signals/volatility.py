@@ -72,7 +72,7 @@ def _realised(s: Any, price: float) -> float:
         return math.nan
     move = math.log(price / before)
     total = add_in_block(s["window"], s["period"], move * move)
-    return math.sqrt(max(total, 0.0) / s["period"]) if s["seen"] >= s["period"] else math.nan
+    return math.sqrt(total / s["period"]) if s["seen"] >= s["period"] else math.nan
 
 
 @jit
@@ -103,7 +103,7 @@ def _parkinson(s: Any, high: float, low: float) -> float:
     total = add_in_block(s["window"], s["period"], span * span)
     if s["seen"] + 1 < s["period"]:
         return math.nan
-    return math.sqrt(max(total, 0.0) / (s["period"] * 4.0 * math.log(2.0)))
+    return math.sqrt(total / (s["period"] * 4.0 * math.log(2.0)))
 
 
 @jit
@@ -159,7 +159,7 @@ def _bipower(s: Any, price: float) -> float:
     total = add_in_block(s["pairs"], s["period"] - 1, move * last_move)
     if seen < s["period"]:
         return math.nan
-    return math.sqrt(max(total, 0.0) / (MU_1 * MU_1 * (s["period"] - 1)))
+    return math.sqrt(total / (MU_1 * MU_1 * (s["period"] - 1)))
 
 
 @jit
@@ -182,8 +182,8 @@ def _jump_test(s: Any, price: float) -> JumpTest:
         s["quad"] = add_in_block(s["fours"], n - 3, move * one * two * three)
     if seen < n:
         return JumpTest(math.nan, math.nan)
-    bipower = max(s["bipower"], 0.0) / (MU_1 * MU_1) * n / (n - 1.0)
-    quarticity = n * max(s["quad"], 0.0) / MU_1_POWER_4 * n / (n - 3.0)
+    bipower = s["bipower"] / (MU_1 * MU_1) * n / (n - 1.0)
+    quarticity = n * s["quad"] / MU_1_POWER_4 * n / (n - 3.0)
     if not (realised > 0.0 and bipower > 0.0):
         return JumpTest(math.nan, math.nan)
     share = 1.0 - bipower / realised
@@ -199,7 +199,7 @@ def _downside(s: Any, price: float) -> float:
         return math.nan
     short = min(math.log(price / before) - s["target"], 0.0)
     total = add_in_block(s["window"], s["period"], short * short)
-    return math.sqrt(max(total, 0.0) / s["period"]) if s["seen"] >= s["period"] else math.nan
+    return math.sqrt(total / s["period"]) if s["seen"] >= s["period"] else math.nan
 
 
 @jit
