@@ -36,11 +36,7 @@ class Supertrend(NamedTuple):
 @jit
 def true_range(high: float, low: float, close_before: float) -> float:
     """Return the largest of high - low, |high - close before| and |low - close before|."""
-    # Comparisons of numbers, each an instruction; ``max`` asks after NaN as well.
-    found = high - low
-    up, down = abs(high - close_before), abs(low - close_before)
-    found = up if up > found else found
-    return down if down > found else found
+    return max(high - low, abs(high - close_before), abs(low - close_before))
 
 
 @jit
