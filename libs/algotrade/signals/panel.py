@@ -114,8 +114,9 @@ class Panel(OwnShape):
         sizes |= {name: value for name, value in settings.items() if name not in sizes}
         out = np.empty([axis if isinstance(axis, int) else sizes[axis] for axis in self.axes])
         values = tuple(int(settings[p.name]) if p.whole else float(settings[p.name]) for p in self.parameters)
-        shares = threads_of(self.name, threads) if arrays[0].size >= THREADS_FROM and not self.in_order else 1
-        share_out(sizes[self.over], shares, lambda first, last: self._run(
+        wanted = threads_of(self.name, threads)
+        is_shared = arrays[0].size >= THREADS_FROM and not self.in_order
+        share_out(sizes[self.over], wanted if is_shared else 1, lambda first, last: self._run(
             arrays, out, self.work(arrays, settings), values, first, last))
         found = out.squeeze(self.axes.index(TIMES)) if is_row else out
         return found if self.finish is None else self.finish(found)
