@@ -149,15 +149,6 @@ def test_a_window_beyond_the_capacity_is_refused_and_one_at_it_is_not(signal):
 
 
 @EVERY
-def test_the_capacity_does_not_change_the_values(signal):
-    parameters = small(signal)
-    room = max([1, *(parameters[p.name] for p in signal.parameters if p.ring)])
-    data = columns(signal, N)
-
-    same(values(signal, *data, capacity=int(room), **parameters), values(signal, *data, **parameters))
-
-
-@EVERY
 def test_a_panel_is_its_series(signal):
     series = [columns(signal, N, seed) for seed in range(3)]
     panel = signal.batch(*(np.stack(c) for c in zip(*series, strict=True)), **small(signal))
