@@ -32,6 +32,9 @@ PACKAGE_ROOT = Path(__file__).resolve().parent
 # Cache folders of older sources kept beside the current ones: enough to switch between a few branches,
 # few enough that the cache stays bounded (one set of our kernels is about 10 MB).
 GENERATIONS_KEPT_MAX = 6
+# A generation that a process began to use so shortly before the newest is not dropped: the process may have more to
+# compile into it.
+IN_USE_S = 3_600.0
 
 
 def jit(function: F, *, nogil: bool = False) -> F:
@@ -51,7 +54,7 @@ def jit(function: F, *, nogil: bool = False) -> F:
     """
     config: Any = numba.config
     previous = config.CACHE_DIR
-    config.CACHE_DIR = str(cache_dir() / digest(Path(function.__code__.co_filename)))
+    config.CACHE_DIR = str(_generation(cache_dir() / digest(Path(function.__code__.co_filename))))
     try:
         return cast("F", numba.njit(cache=True, error_model="numpy", nogil=nogil, forceinline=True)(function))
     finally:
@@ -77,6 +80,14 @@ def cache_dir() -> Path:
             continue
     raise OSError(f"no writable folder for compiled kernels among {[str(c) for c in candidates]}; "
                   "set ALGOTRADE_CACHE_DIR to one")
+
+
+@functools.cache
+def _generation(folder: Path) -> Path:
+    """Make the folder of a generation, or mark it as in use; return it."""
+    folder.mkdir(exist_ok=True)
+    os.utime(folder)
+    return folder
 
 
 @functools.cache
@@ -119,7 +130,9 @@ def package_sources() -> list[Path]:
 
 
 def _prune(kernels: Path) -> None:
-    """Drop the oldest generations; a folder that another process is just removing is left to it."""
-    generations = sorted(kernels.iterdir(), key=lambda p: p.stat().st_mtime, reverse=True)
-    for old in generations[GENERATIONS_KEPT_MAX:]:
-        shutil.rmtree(old, ignore_errors=True)
+    """Drop the oldest generations that are not in use; what another process is just removing is left to it."""
+    used_s = {Path(entry.path): entry.stat().st_mtime for entry in os.scandir(kernels) if entry.is_dir()}
+    newest_first = sorted(used_s, key=used_s.__getitem__, reverse=True)
+    for old in newest_first[GENERATIONS_KEPT_MAX:]:
+        if used_s[old] < used_s[newest_first[0]] - IN_USE_S:
+            shutil.rmtree(old, ignore_errors=True)
