@@ -76,16 +76,19 @@ def order(order_id, kind="MKT", limit=None, quantity=100):
 
 
 def what_is(client):
-    """Return the facts that a client can ask for: open orders, executions, positions."""
-    begin, ended = len(client.seen), sum(isinstance(m, a.PositionEnd) for m in client.seen)
-    client.ask(r.RequestAllOpenOrders(), r.RequestExecutions(req_id=1), r.RequestPositions())
-    client.until_count(a.PositionEnd, ended + 1)
+    """Return the facts that a client can ask for: open orders, executions, positions, cash."""
+    begin, ended = len(client.seen), sum(isinstance(m, a.AccountSummaryEnd) for m in client.seen)
+    client.ask(r.RequestAllOpenOrders(), r.RequestExecutions(req_id=1), r.RequestPositions(),
+               r.RequestAccountSummary(req_id=2, group="All", tags="TotalCashValue"))
+    client.until_count(a.AccountSummaryEnd, ended + 1)
+    client.ask(r.CancelAccountSummary(req_id=2))
     told = client.seen[begin:]
     return (sorted((m.order.order_ref, m.order.perm_id, m.order.total_quantity)
                    for m in told if isinstance(m, a.OpenOrder)),
             sorted((m.execution.exec_id, m.execution.shares, m.execution.price)
                    for m in told if isinstance(m, a.ExecutionData) and m.req_id == 1),
-            [(m.contract.symbol, m.position) for m in told if isinstance(m, a.PositionData)])
+            [(m.contract.symbol, m.position) for m in told if isinstance(m, a.PositionData)],
+            [Decimal(m.value) for m in told if isinstance(m, a.AccountSummary)])
 
 
 def next_id(client):
@@ -101,7 +104,7 @@ def traded(gateway):
         gateway.advance(5)
         client.until(lambda m: isinstance(m, a.CommissionReport))
         facts = what_is(client)
-    assert (len(facts[0]), len(facts[1]), facts[2]) == (1, 1, [("AAA", Decimal(100))])
+    assert (len(facts[0]), len(facts[1]), facts[2], len(facts[3])) == (1, 1, [("AAA", Decimal(100))], 1)
     return facts
 
 
@@ -130,6 +133,7 @@ def test_orders_executions_and_positions_outlive_its_end(number, tmp_path):
             assert what_is(client) == facts
             assert next_id(client) == 3
             client.ask(order(3))
+            client.until(lambda m: isinstance(m, a.OpenOrder) and m.order_id == 3)
             gateway.advance(5)
             client.until(lambda m: isinstance(m, a.ExecutionData) and m.order_id == 3)
             assert what_is(client)[2] == [("AAA", Decimal(200))]
@@ -147,10 +151,9 @@ def test_a_scenario_is_played_and_its_seed_printed(tmp_path):
 
 def damaged(path, how):
     data = path.read_bytes()
-    kept = msgspec.msgpack.decode(data, type=Kept)
     path.write_bytes({
         "empty": b"", "truncated": data[: len(data) // 2], "garbage": bytes(range(256)) * 20,
-        "of another version": msgspec.msgpack.encode(msgspec.structs.replace(kept, version=VERSION + 1)),
+        "of another version": msgspec.msgpack.encode({"version": VERSION + 1, "accounts": ["DU7"], "more": 3}),
     }.get(how, data))
 
 

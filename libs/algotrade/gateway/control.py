@@ -112,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
         except ControlRefused as error:
             self._answer(HTTPStatus.BAD_REQUEST, {"error": str(error)})
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 -- the base class's names
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_HEAD = _serve  # noqa: N815 -- the base class's names
 
     def _unknown(self, method: str, methods: list[str]) -> None:
         what = f"{method} {self.path[:80]}"
@@ -125,12 +125,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self) -> Any:
         length = self.headers.get("Content-Length", "0")
-        if not length.isdecimal() or int(length) > BODY_BYTES_MAX:
+        if not (length.isascii() and length.isdecimal() and len(length) < 10) or int(length) > BODY_BYTES_MAX:
             raise ControlRefused(f"a body of {length[:20]} bytes; allowed: up to {BODY_BYTES_MAX}")
         data = self.rfile.read(int(length))
         try:
             return json.loads(data) if data else None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ControlRefused(f"the body is no JSON: {error}") from error
 
     def _answer(self, status: HTTPStatus, body: Any, headers: Mapping[str, str] = MappingProxyType({})) -> None:
@@ -141,7 +141,12 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(data)
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """Answer what is no request of HTTP, or of a method that no path has."""
+        self._answer(HTTPStatus(code), {"error": message or HTTPStatus(code).phrase})
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- the base class's name
         """Say nothing: what is done is told by its effects."""

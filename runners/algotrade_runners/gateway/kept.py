@@ -29,6 +29,13 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     trading: TradingState
 
 
+class _Head(msgspec.Struct, frozen=True, kw_only=True):
+    """What every version of the file has."""
+
+    version: int
+    accounts: tuple[str, ...]
+
+
 def read_state(path: Path, account: str) -> Kept | None:
     """Return what ``path`` holds, None where there is no such file; raises ``StateFileError``."""
     try:
@@ -38,14 +45,14 @@ def read_state(path: Path, account: str) -> Kept | None:
     except OSError as error:
         raise StateFileError(f"state file {path} cannot be read: {error}") from error
     try:
-        kept = msgspec.msgpack.decode(data, type=Kept)
+        head = msgspec.msgpack.decode(data, type=_Head)
+        if head.version != VERSION or head.accounts != (account,):
+            raise StateFileError(f"state file {path} is version {head.version} of {', '.join(head.accounts)}; allowed: "
+                                 f"version {VERSION} of {account}")
+        return msgspec.msgpack.decode(data, type=Kept)
     except msgspec.DecodeError as error:
         raise StateFileError(f"state file {path} is none of this version: {error}; allowed: delete it, or another "
                              "file") from error
-    if kept.version != VERSION or kept.accounts != (account,):
-        raise StateFileError(f"state file {path} is version {kept.version} of {', '.join(kept.accounts)}; allowed: "
-                             f"version {VERSION} of {account}")
-    return kept
 
 
 def write_state(path: Path, gateway: Gateway, last: bytes = b"") -> bytes:

@@ -110,6 +110,13 @@ REFUSED = [
     ("POST", "/faults", {"kind": "liquidation", "symbol": "NONE"}, 400, ("'NONE'", "IBM")),
     ("POST", "/faults", b"{", 400, ("no JSON",)),
     ("POST", "/faults", b"\xff\xfe", 400, ("no JSON",)),
+    ("POST", "/faults", b"[" * 60_000, 400, ("no JSON",)),
+    ("POST", "/faults", {"kind": "manual_trade", "symbol": "IBM", "limit": "NaN"}, 400, ("limit is NaN", "above 0")),
+    ("POST", "/faults", {"kind": "manual_trade", "symbol": "IBM", "limit": 0}, 400, ("limit is 0",)),
+    ("POST", "/faults", {"kind": "liquidation", "symbol": "IBM", "quantity": "NaN"}, 400, ("quantity is NaN",)),
+    ("POST", "/faults", {"kind": "notice", "code": 2**62}, 400, ("code is", "0 to 99999")),
+    ("TRACE", "/faults", None, 501, ("TRACE",)),
+    ("MAKE", "/faults", None, 501, ("MAKE",)),
     ("POST", "/faults", None, 400, ("kinds: ",)),
     ("GET", "/", None, 404, ("GET / is unknown", "GET /status", "POST /faults")),
     ("GET", "/clock/advance", None, 405, ("GET /clock/advance", "POST")),
@@ -130,11 +137,19 @@ def test_what_cannot_be_done_is_refused_in_words_and_changes_nothing(one, method
     assert one.ask("GET", "/clock")[1]["market_ns"] == OPEN_NS - 1
 
 
-@pytest.mark.parametrize("length", [str(BODY_BYTES_MAX + 1), "-1", "many", "9" * 40])
+@pytest.mark.parametrize("length", [str(BODY_BYTES_MAX + 1), "-1", "many", "9" * 40, "9" * 5_000])
 def test_a_body_of_no_allowed_length_is_not_read(one, length):
     status, told = one.ask("POST", "/faults", b"", {"Content-Length": length})
     assert (status, f"up to {BODY_BYTES_MAX}" in told["error"]) == (400, True)
     assert one.ask("GET", "/status")[0] == 200
+
+
+def test_head_tells_what_get_would_without_its_body(one):
+    link = http.client.HTTPConnection("127.0.0.1", one.control_port, timeout=WAIT_S)
+    link.request("HEAD", "/faults")
+    answer = link.getresponse()
+    assert (answer.status, answer.getheader("Allow"), answer.read()) == (405, "GET, POST", b"")
+    link.close()
 
 
 def test_many_may_ask_at_once(one):

@@ -248,7 +248,7 @@ class Faults:
             return self._liquidated(fault, now_ns)
         if isinstance(fault, k.ManualTrade):
             order = Order(
-                action=fault.action, total_quantity=fault.quantity, order_type="LMT" if fault.limit else "MKT",
+                action=fault.action, total_quantity=fault.quantity, order_type="MKT" if fault.limit is None else "LMT",
                 lmt_price=fault.limit, tif="DAY", account=trading.accounts[0], outside_rth=True)
             return trading.manual_order(self._contract(fault.symbol), order, now_ns)
         last = self._last_execution

@@ -10,6 +10,8 @@ from typing import Any, TypeAlias, get_args
 import msgspec
 
 SECONDS_MAX = 14 * 86_400.0
+CODE_MAX = 99_999
+QUANTITY_MAX = PRICE_MAX = Decimal(10) ** 12
 TIMES_MAX = 1_000_000
 NEVER_NS = 2**63 - 1
 
@@ -24,6 +26,10 @@ class _Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             value = getattr(self, name, 1.0)
             if not 0 < value <= SECONDS_MAX:
                 raise FaultRefused(f"{name} is {value}; allowed: above 0, up to {SECONDS_MAX:g}")
+        for name, most in (("quantity", QUANTITY_MAX), ("price", PRICE_MAX), ("limit", PRICE_MAX)):
+            number = getattr(self, name, None)
+            if number is not None and not (number.is_finite() and 0 < number <= most):
+                raise FaultRefused(f"{name} is {number}; allowed: above 0, up to {most:g}")
         times = getattr(self, "times", 1)
         if not 1 <= times <= TIMES_MAX:
             raise FaultRefused(f"times is {times}; allowed: 1 to {TIMES_MAX}")
@@ -37,6 +43,11 @@ class Notice(_Fault, frozen=True, kw_only=True, tag="notice"):
 
     code: int
     text: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.code <= CODE_MAX:
+            raise FaultRefused(f"code is {self.code}; allowed: 0 to {CODE_MAX}")
 
 
 class LinkLost(_Fault, frozen=True, kw_only=True, tag="link_lost"):
@@ -225,8 +236,6 @@ class ManualTrade(_Fault, frozen=True, kw_only=True, tag="manual_trade"):
         super().__post_init__()
         if self.action not in {"BUY", "SELL"}:
             raise FaultRefused(f"action is {self.action!r}; allowed: BUY, SELL")
-        if not self.quantity.is_finite() or self.quantity <= 0:
-            raise FaultRefused(f"quantity is {self.quantity}; allowed: above 0")
 
 
 Fault: TypeAlias = (
