@@ -16,7 +16,6 @@ import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import MappingProxyType
 from typing import Any
 
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
@@ -117,8 +116,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _unknown(self, method: str, methods: list[str]) -> None:
         what = f"{method} {self.path[:80]}"
         if methods:
-            self._answer(HTTPStatus.METHOD_NOT_ALLOWED, {"error": f"{what} is not done; allowed: {', '.join(methods)}"},
-                         {"Allow": ", ".join(methods)})
+            allowed = ", ".join(methods)
+            self._answer(HTTPStatus.METHOD_NOT_ALLOWED, {"error": f"{what} is not done; allowed: {allowed}"}, allowed)
             return
         known = ", ".join(f"{method} {path}" for method, path in self.routes)
         self._answer(HTTPStatus.NOT_FOUND, {"error": f"{what} is unknown; allowed: {known}"})
@@ -133,13 +132,13 @@ class _Handler(BaseHTTPRequestHandler):
         except (ValueError, RecursionError) as error:
             raise ControlRefused(f"the body is no JSON: {error}") from error
 
-    def _answer(self, status: HTTPStatus, body: Any, headers: Mapping[str, str] = MappingProxyType({})) -> None:
+    def _answer(self, status: HTTPStatus, body: Any, methods: str = "") -> None:
         data = json.dumps(body).encode() + b"\n"
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
-        for name, value in headers.items():
-            self.send_header(name, value)
+        if methods:
+            self.send_header("Allow", methods)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(data)

@@ -13,7 +13,6 @@ from algotrade.signals.blocks import (
     average,
     block_sum,
     moved,
-    pushed,
     ring,
     rolling_sum,
     swap,
@@ -74,9 +73,6 @@ def _wilder(s: Any, x: float) -> float:
 def _dema(s: Any, x: float) -> float:
     period = s["period"]
     alpha = 2.0 / (period + 1)
-    if s["twice"]["seen"] >= period:
-        once = pushed(s["once"], x, alpha)
-        return 2.0 * once - pushed(s["twice"], once, alpha)
     once = average(s["once"], x, alpha, period)
     if math.isnan(once):
         return math.nan
@@ -88,10 +84,6 @@ def averaged_thrice(s: Any, x: float) -> tuple[float, float, float]:
     """Put ``x`` in, return its average, that of the average, that of that; the last is NaN while any is seeding."""
     period = s["period"]
     alpha = 2.0 / (period + 1)
-    if s["thrice"]["seen"] >= period:
-        once = pushed(s["once"], x, alpha)
-        twice = pushed(s["twice"], once, alpha)
-        return once, twice, pushed(s["thrice"], twice, alpha)
     once = average(s["once"], x, alpha, period)
     twice = math.nan if math.isnan(once) else average(s["twice"], once, alpha, period)
     thrice = math.nan if math.isnan(twice) else average(s["thrice"], twice, alpha, period)

@@ -170,19 +170,13 @@ def variance_of(b: Any, window: int, freedom_lost: int) -> float:
 def average(b: Any, x: float, alpha: float, period: int) -> float:
     """Put ``x`` in an exponential average (``ema``), return it; NaN while it is seeding. It counts up to ``period``."""
     if b["seen"] >= period:
-        return pushed(b, x, alpha)
+        level = moved(b["level"], x, alpha)
+        b["level"] = level
+        return level
     level, seen = advance(b["level"], b["seen"], x, alpha, period)
     b["level"] = level
     b["seen"] = seen
     return average_value(level, seen, period)
-
-
-@jit
-def pushed(b: Any, x: float, alpha: float) -> float:
-    """Put ``x`` in an exponential average that is warm, return it: ``average`` without the questions."""
-    level = moved(b["level"], x, alpha)
-    b["level"] = level
-    return level
 
 
 def extremes(capacity: int) -> np.dtype[Any]:

@@ -37,15 +37,23 @@ def zscore_row(row: Any, out: Any, symbols_min: int) -> None:
 
 
 @jit
+def _sorted(row: Any, work: Any, order: Any, symbols_min: int) -> int:
+    """Put the present values of a row in ``work[0]``, rising, and their places in ``order[0]``; return how many.
+
+    0 where they are too few, or all equal.
+    """
+    count = gather(row, work[0], order[0])
+    if count < max(symbols_min, 2):
+        return 0
+    sort(work[0], order[0], work[1], order[1], count)
+    return count if work[0, 0] < work[0, count - 1] else 0
+
+
+@jit
 def rank_row(row: Any, out: Any, work: Any, order: Any, symbols_min: int) -> None:
     """Put (rank - 1/2) / count of a row in ``out``; ``work`` (2, n) float64 and ``order`` (2, n) are worked in."""
     blank(out)
-    count = gather(row, work[0], order[0])
-    if count < max(symbols_min, 2):
-        return
-    sort(work[0], order[0], work[1], order[1], count)
-    if work[0, 0] == work[0, count - 1]:
-        return
+    count = _sorted(row, work, order, symbols_min)
     rank(work[0], order[0], count, out)
     for k in range(count):
         out[order[0, k]] = (out[order[0, k]] - 0.5) / count
@@ -66,11 +74,8 @@ def quantile(values: Any, count: int, share: float) -> float:
 def winsorise_row(row: Any, out: Any, work: Any, order: Any, low: float, high: float, symbols_min: int) -> None:
     """Put a row in ``out``, what is beyond its quantiles ``low`` and ``high`` set to them."""
     blank(out)
-    count = gather(row, work[0], order[0])
-    if count < max(symbols_min, 2):
-        return
-    sort(work[0], order[0], work[1], order[1], count)
-    if work[0, 0] == work[0, count - 1]:
+    count = _sorted(row, work, order, symbols_min)
+    if count == 0:
         return
     least = quantile(work[0], count, low)
     most = quantile(work[0], count, high)

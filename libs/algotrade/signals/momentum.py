@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from algotrade.jit import jit
 from algotrade.signals.averages import INPUT_UNIT
-from algotrade.signals.blocks import AVERAGE, average, moments, observe, pushed, ring, swap, variance_of
+from algotrade.signals.blocks import AVERAGE, average, moments, observe, ring, swap, variance_of
 from algotrade.signals.signal import Signal, any_of, period, prices, window
 
 
@@ -51,11 +51,6 @@ def _time_series_momentum(s: Any, x: float) -> float:
 
 @jit
 def _macd(s: Any, x: float) -> Macd:
-    if s["signal_average"]["seen"] >= s["signal"]:
-        slow = pushed(s["slow_average"], x, 2.0 / (s["slow"] + 1))
-        line = pushed(s["fast_average"], x, 2.0 / (s["fast"] + 1)) - slow
-        signal = pushed(s["signal_average"], line, 2.0 / (s["signal"] + 1))
-        return Macd(line, signal, line - signal)
     slow = average(s["slow_average"], x, 2.0 / (s["slow"] + 1), s["slow"])
     # The fast average is seeded later, so that both begin together: TA-Lib does it so.
     fast = math.nan

@@ -7,7 +7,7 @@ import numpy as np
 
 from algotrade.jit import jit
 from algotrade.signals.panel import Array, Arrays, Panel, PanelInput, symbols_min
-from algotrade.signals.rows import ROUNDING, blank, dot, is_usable, take_away
+from algotrade.signals.rows import ROUNDING, blank, dot, is_usable, mean_and_largest, take_away
 
 COLLINEAR = 1e-10
 """A factor of which groups and the factors before it leave no more than this share explains nothing of its own."""
@@ -46,11 +46,8 @@ def _present(x: float, group: int, factors: Any) -> bool:
 @jit
 def _about_mean(values: Any, count: int) -> tuple[float, float]:
     """Return the root of the sum of squares about the mean, and the largest magnitude."""
-    base, total, largest = values[0], 0.0, 0.0
-    for i in range(count):
-        total += values[i] - base
-        largest = max(largest, abs(values[i]))
-    mean, squares = base + total / count, 0.0
+    mean, largest = mean_and_largest(values, count)
+    squares = 0.0
     for i in range(count):
         squares += (values[i] - mean) * (values[i] - mean)
     return math.sqrt(squares), largest

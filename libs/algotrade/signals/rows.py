@@ -92,6 +92,19 @@ def rank(values: Any, places: Any, count: int, out: Any) -> None:
 
 
 @jit
+def mean_and_largest(values: Any, count: int) -> tuple[float, float]:
+    """Return the mean of ``count`` values, 1 or more, and the largest magnitude.
+
+    The mean is that of the differences from the first, so that it holds for values far from 0.
+    """
+    base, total, largest = values[0], 0.0, 0.0
+    for i in range(count):
+        total += values[i] - base
+        largest = max(largest, abs(values[i]))
+    return base + total / count, largest
+
+
+@jit
 def centre(values: Any, count: int) -> float:
     """Take the mean away from ``count`` values; return the root of the sum of their squares, 0 if it is but rounding.
 
@@ -99,12 +112,7 @@ def centre(values: Any, count: int) -> float:
     """
     if count < 2:
         return 0.0
-    base = values[0]
-    total, largest = 0.0, 0.0
-    for i in range(count):
-        total += values[i] - base
-        largest = max(largest, abs(values[i]))
-    mean = base + total / count
+    mean, largest = mean_and_largest(values, count)
     rest = 0.0
     for i in range(count):
         values[i] -= mean

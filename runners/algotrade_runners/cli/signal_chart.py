@@ -6,11 +6,15 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from algotrade.backtest.report.charts import NAVY, RED, TEAL
 from algotrade_runners.cli.signal_facts import call_of
 from algotrade_runners.cli.signal_series import Series
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Times: TypeAlias = npt.NDArray[np.int64]
+
+HUES = (NAVY, RED, TEAL, "#b8860b", "#7a4fa3")
+"""Of a panel's lines, in their order."""
 
 BINS_MAX = 2_000
 """Stretches of time of which a line shows the lowest and the highest value: a screen has no more columns."""

@@ -25,7 +25,7 @@ NEEDS = {"open": ("close",), "high": ("open", "close"), "low": ("open", "close")
 
 def is_series(entry: Any) -> bool:
     """Tell whether the entry gives a value per observation of one series: what can be plotted and streamed."""
-    return bool(getattr(entry, "kind", "signal") == "signal")
+    return bool(entry.kind == "signal")
 
 
 def is_panel(entry: Any) -> bool:

@@ -6,15 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from algotrade.backtest.report.charts import FONT, GRID, INK, MUTED, NAVY, PAPER, RED, SLATE, TEAL, Figure
+from algotrade.backtest.report.charts import FONT, GRID, INK, MUTED, PAPER, SLATE, Figure
 from algotrade.backtest.report.write import write_page
-from algotrade_runners.cli.signal_chart import Chart, Line
+from algotrade_runners.cli.signal_chart import HUES, Chart, Line
 
 PRICE_PX, PANEL_PX, MARGINS_PX = 310, 190, 82
 GAP = 0.04
 """Between panels, as a share of the height."""
-
-HUES = (NAVY, RED, TEAL, "#b8860b", "#7a4fa3")
 
 
 def write_signal_page(path: Path, chart: Chart) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from algotrade.backtest.files import OutputError
-from algotrade.backtest.report.charts import GRID, INK, MUTED, NAVY, RED, SLATE, TEAL
-from algotrade_runners.cli.signal_chart import Chart, Line
+from algotrade.backtest.report.charts import GRID, INK, MUTED, SLATE
+from algotrade_runners.cli.signal_chart import HUES, Chart, Line
 
 WIDTH_INCHES = 8.0
 PRICE_INCHES, PANEL_INCHES = 2.0, 1.2
@@ -19,7 +19,6 @@ COLOURS = 48
 OUTLIERS = 5.0
 """Times the range of the middle 96 % of the values, beyond which a panel is not made to show them all."""
 
-HUES = (NAVY, RED, TEAL, "#b8860b", "#7a4fa3")
 FACES: Any = {"font.family": ["DejaVu Sans"], "font.size": 8.0, "axes.edgecolor": GRID, "axes.labelcolor": MUTED,
          "xtick.color": MUTED, "ytick.color": MUTED, "text.color": INK, "svg.hashsalt": "algotrade",
          "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none"}

@@ -178,12 +178,11 @@ def among(
     own = series_of(tape, signal, inputs, symbol, wanted, where)
     columns = []
     for name in inputs:
+        column = Column(wanted[name][0], next(k for k in tape.kinds(symbol) if wanted[name][0] in COLUMNS[k]))
         rows = []
         for other in symbols:
-            kind = next(kind for kind in tape.kinds(symbol) if wanted[name][0] in COLUMNS[kind])
-            records = tape.records.get((other, kind))
-            rows.append(np.full(len(own.times_ns), np.nan) if records is None
-                        else _at(own.times_ns, records, Column(wanted[name][0], kind)))
+            records = tape.records.get((other, column.kind))
+            rows.append(np.full(len(own.times_ns), np.nan) if records is None else _at(own.times_ns, records, column))
         columns.append(np.stack(rows, axis=1))
     names = tuple(f"{name}, {len(symbols)} instruments" for name in own.names)
     return msgspec.structs.replace(own, inputs=tuple(columns), names=names, place=0)

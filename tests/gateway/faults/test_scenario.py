@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from algotrade.domain.session import NEVER_NS
 from algotrade.gateway.faults import FaultRefused, Scenario, fault_of, fault_table, load_scenario
-from algotrade.gateway.faults.kinds import NEVER_NS, LinkLost, Restart
+from algotrade.gateway.faults.kinds import LinkLost, Restart
 from algotrade.gateway.faults.scenario import DAYS, FAULTS_MAX, Planned
 
 ROOT = Path(__file__).parents[3]

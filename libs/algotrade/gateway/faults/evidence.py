@@ -3,8 +3,8 @@
 import heapq
 from collections import Counter
 
+from algotrade.domain.session import NEVER_NS
 from algotrade.gateway.faults.kinds import (
-    NEVER_NS,
     CommissionLate,
     CommissionNever,
     Duplicated,

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
+from algotrade.domain.session import NEVER_NS
 from algotrade.gateway.connection import Connection
 from algotrade.gateway.faults import kinds as k
 from algotrade.gateway.faults.evidence import UNASKED, Evidence
@@ -103,7 +104,7 @@ class Faults:
     @property
     def next_ns(self) -> int:
         """Return the market time of the next that happens by itself, ``NEVER_NS`` where nothing does."""
-        end_ns = self._ends[0][0] if self._ends else k.NEVER_NS
+        end_ns = self._ends[0][0] if self._ends else NEVER_NS
         return min(end_ns, self.scenario.next_ns, self.evidence.next_ns, self.intake.next_ns)
 
     def pass_time(self, now_ns: int) -> None:

@@ -13,7 +13,6 @@ SECONDS_MAX = 14 * 86_400.0
 CODE_MAX = 99_999
 QUANTITY_MAX = PRICE_MAX = Decimal(10) ** 12
 TIMES_MAX = 1_000_000
-NEVER_NS = 2**63 - 1
 
 
 class FaultRefused(ValueError):

@@ -3,7 +3,8 @@
 import heapq
 from collections import Counter, deque
 
-from algotrade.gateway.faults.kinds import NEVER_NS, CancelLate, LivesTwice, OrderLost
+from algotrade.domain.session import NEVER_NS
+from algotrade.gateway.faults.kinds import CancelLate, LivesTwice, OrderLost
 from algotrade.ibkr.wire import Request
 from algotrade.ibkr.wire.requests import CancelOrder, PlaceOrder, RequestGlobalCancel
 

@@ -30,7 +30,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
-from algotrade.gateway.faults.kinds import NEVER_NS, Fault, FaultRefused, fault_of
+from algotrade.domain.session import NEVER_NS
+from algotrade.gateway.faults.kinds import Fault, FaultRefused, fault_of
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FAULTS_MAX = 10_000
@@ -87,6 +88,7 @@ class Scenario:
         """Begin at this market time."""
         self._next = []
         for number, one in enumerate(self._planned):
+            # No two faults draw the same, of neighbouring seeds neither.
             self._put(number, one.times_ns(start_ns, self.seed * FAULTS_MAX + number))
 
     def due(self, now_ns: int) -> list[Fault]:
