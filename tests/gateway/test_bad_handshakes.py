@@ -65,6 +65,7 @@ def test_bad_handshake_does_not_wedge_by_silence(first, monkeypatch):
             for one in silent:
                 one.settimeout(10)
                 assert one.recv(100) == b""
+            assert [client_id for client_id, _ in hosted.gateway.connections()] == [1]
         finally:
             for one in silent:
                 one.close()

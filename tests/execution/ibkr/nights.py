@@ -134,9 +134,9 @@ class Nights:
 
     # Time.
 
-    def post(self, path: str, body: dict) -> dict:
-        request = urllib.request.Request(f"http://127.0.0.1:{self._control_port}{path}", json.dumps(body).encode(),
-                                         {"Content-Type": "application/json"})
+    def ask(self, path: str, body: dict | None = None) -> dict:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{self._control_port}{path}", data)
         with urllib.request.urlopen(request, timeout=WAIT_S) as answer:  # noqa: S310 -- http, on loopback
             return json.loads(answer.read())
 
@@ -144,7 +144,7 @@ class Nights:
         """Step the Gateway's time and ours to this moment."""
         seconds = (time_ns - self.clock.now_ns) / SECOND_NS
         self.clock.now_ns = time_ns  # first: what is told on the way is heard at the end of it, not at its beginning
-        self.post("/clock/advance", {"seconds": seconds})
+        self.ask("/clock/advance", {"seconds": seconds})
 
     def until(self, condition) -> None:
         """Take in what comes until ``condition()`` holds, with a deadline."""
@@ -161,6 +161,11 @@ class Nights:
             self.order_session.wait(0.01)
 
     # What there is.
+
+    @property
+    def client_ids(self) -> list[int]:
+        """Return the ids by which the Gateway knows its clients."""
+        return self.ask("/status")["clients"]
 
     @property
     def is_well(self) -> bool:

@@ -11,7 +11,8 @@ from tests.execution.ibkr.nights import OPEN, at, buy, nights
 from tests.gateway.world import SECOND_NS
 
 NIGHTS = 15
-SUNDAY = 6
+SATURDAY, SUNDAY = 5, 6
+CLIENT_IDS = [7, 8]
 SCENARIO = """
 seed = 5
 
@@ -56,6 +57,9 @@ def rest(world, day):
     """Go to the morning of ``day``, through the restart of the night; on Sundays, through the wait for a log-in."""
     world.go_to(at(day, time(0, 16)))
     world.until(lambda: world.is_cut_off)
+    window = "weekend reset" if day.weekday() == SATURDAY else "daily reset"
+    for session in (world.market_session, world.order_session):
+        assert session.maintenance.startswith(f"{window} until ")
     if day.weekday() == SUNDAY:
         world.go_to(at(day, time(1, 20)))
         assert world.market_session.maintenance.startswith("Sunday log-in until ")
@@ -66,6 +70,7 @@ def rest(world, day):
     else:
         world.go_to(at(day, time(1, 30)))
     world.until(lambda: world.is_well)
+    assert world.client_ids == CLIENT_IDS
 
 
 @pytest.mark.parametrize("first", [date(2026, 2, 27), date(2026, 10, 23)], ids=["to-summer-time", "to-winter-time"])
@@ -108,11 +113,11 @@ def test_sunday_2fa(tmp_path, monkeypatch):
             assert world.is_cut_off
             # Outside of the broker's hours it is an alarm, with the reason in words.
             assert world.order_session.maintenance == ""
-            assert "algotrade_ibkr_connected" in world.order_session.samples()
+            assert world.order_session.samples()["algotrade_ibkr_connected"] == 0
             assert str(world.order_session.failure)
 
         last = first + timedelta(days=4)
         world.go_to(at(last, time(2)))
         world.until(lambda: world.is_well)
         trade(world, last, sequence=1)
-        assert world.order_session.settings.client_id == 8
+        assert world.client_ids == CLIENT_IDS
