@@ -1,5 +1,6 @@
 """The network between the planes and a broker is cut while they run: the files are those of the undisturbed run."""
 
+import logging
 import os
 import tempfile
 import threading
@@ -7,7 +8,13 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
 
+from algotrade.bus import BusUnreachable, TopicUnknown
+from algotrade.bus.kafka import KafkaAccess, KafkaAddress
+from algotrade.bus.kafka.client import Administrator, Fetcher
+from algotrade.bus.kafka.client.errors import UNKNOWN, asked
 from algotrade.bus.topics import ORDER_PLANE, PLANES
 from algotrade_runners.host import EXIT_WORLD
 from tests.integration.holes import EXIT_PLANE_DIED, events, resumed
@@ -79,6 +86,43 @@ def test_a_cut_is_got_over(seconds, cut, forgets, cut_off, bus, undisturbed, tic
     code, output = run.end()
     assert code == 0, output
     assert_same(tmp_path, undisturbed)
+
+
+@pytest.mark.parametrize("code", sorted(UNKNOWN - {KafkaError.UNKNOWN_TOPIC_OR_PART}))
+def test_only_a_broker_says_that_a_topic_is_missing(code, cut_off):
+    """A client that was cut off calls a topic unknown that it has only not heard of again (observed)."""
+    client = AdminClient({"bootstrap.servers": cut_off.address, "logger": logging.getLogger("silent")})
+    there = f"there{next(RUNS)}"
+    client.create_topics([NewTopic(there, 1, 1)])[there].result()
+
+    def ask():
+        raise KafkaException(KafkaError(code))
+
+    with pytest.raises(TopicUnknown, match=r"missing: .*algotrade bus create"):
+        asked("missing", ask, 0.0, client)
+    with pytest.raises(BusUnreachable, match=rf"{there}: .*no broker said so"):
+        asked(there, ask, 0.0, client)
+    with pytest.raises(BusUnreachable, match=r"missing: .*no broker said so"):
+        asked("missing", ask, 0.0)
+    cut_off.reset()
+    try:
+        with pytest.raises(BusUnreachable, match=r"missing: .*no broker said so"):
+            asked("missing", ask, 0.0, client)
+    finally:
+        cut_off.heal()
+
+
+def test_a_topic_that_is_deleted_while_it_is_read_is_missing(cut_off):
+    address = KafkaAddress.parse(f"kafka://{cut_off.address}/network{next(RUNS)}", {})
+    administrator, fetcher = Administrator(address, KafkaAccess()), Fetcher(address, KafkaAccess(), "reader")
+    administrator.create([("doomed", 1, 1, {})])
+    assert fetcher.bounds(("doomed", 0)) == (0, 0)
+
+    administrator.delete(["doomed"])
+
+    with pytest.raises(TopicUnknown, match="doomed: "):
+        fetcher.bounds(("doomed", 0))
+    fetcher.close()
 
 
 @long

@@ -58,7 +58,7 @@ class Administrator:
             self._deletions[lane] = self._admin.delete_records([part], request_timeout=DELIVERY_S_MAX)[part]
             self._deleted(lane, patience_s).result()
 
-        asked(lane[0], ask, patience_s)
+        asked(lane[0], ask, patience_s, self._admin)
 
     def _deleted(self, lane: Lane, patience_s: float) -> "futures.Future[Any]":
         """Return the open request of ``lane`` once it is done; raises ``TimeoutError``."""

@@ -93,7 +93,7 @@ class Fetcher:
     def bounds(self, lane: Lane) -> tuple[int, int]:
         """Return (oldest offset kept, next offset), as the cluster has it now."""
         low, high = asked(lane[0], lambda: self._consumer.get_watermark_offsets(
-            TopicPartition(*lane), LOOK_S_MAX, cached=False))
+            TopicPartition(*lane), LOOK_S_MAX, cached=False), client=self._consumer)
         return low, high
 
     def committed(self, lane: Lane) -> int:

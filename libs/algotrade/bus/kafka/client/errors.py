@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
 
-from algotrade.bus.kafka.client.settings import POLL_S, REQUEST_S_MAX, SETTLE_S_MAX
+from algotrade.bus.kafka.client.settings import LOOK_S_MAX, POLL_S, REQUEST_S_MAX, SETTLE_S_MAX
 from algotrade.bus.port import BusError, BusForbidden, BusUnreachable, TopicUnknown
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND, SystemClock
 
@@ -39,10 +40,12 @@ PASSING = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIME
 """What a consumer gets over by itself, or what the next look at the bounds will tell better."""
 
 
-def asked(topic: str, ask: Callable[[], Any], patience_s: float = REQUEST_S_MAX) -> Any:
+def asked(topic: str, ask: Callable[[], Any], patience_s: float = REQUEST_S_MAX,
+          client: Consumer | AdminClient | None = None) -> Any:
     """Return what ``ask`` gives, asking again for as long as the cluster is finding a leader or a coordinator.
 
-    A topic that is unknown may be one that the client has yet to hear of, newly connected: for ``SETTLE_S_MAX``.
+    A topic that is unknown may be one that the client has yet to hear of. It counts as missing when a broker says so,
+    asked by ``client`` after ``SETTLE_S_MAX``: a client that is cut off calls a topic unknown, too.
     """
     clock = SystemClock()
     begun_ns = clock.monotonic_ns()
@@ -56,15 +59,35 @@ def asked(topic: str, ask: Callable[[], Any], patience_s: float = REQUEST_S_MAX)
             return ask()
         except KafkaException as error:
             cause: KafkaError = error.args[0]
-            is_unknown = cause.code() in UNKNOWN
-            settles = is_unknown or cause.code() in SETTLING or cause.retriable()
-            if not settles or is_over(min(patience_s, SETTLE_S_MAX) if is_unknown else patience_s):
+            if cause.code() in UNKNOWN and is_over(min(patience_s, SETTLE_S_MAX)):
+                if _is_missing(topic, cause, client):
+                    raise translated(cause, topic) from error
+                if is_over(patience_s):
+                    raise BusUnreachable(f"{topic}: {cause.str()} ({cause.name()}); no broker said so") from error
+            elif cause.code() not in UNKNOWN and (is_over(patience_s) or not _settles(cause)):
                 raise translated(cause, topic) from error
         except TimeoutError as error:
             # Of a future that the client has not completed; its own errors of time are KafkaExceptions.
             if is_over(patience_s):
                 raise BusUnreachable(f"{topic}: no answer in {patience_s:.0f} s") from error
         pause.wait(POLL_S)
+
+
+def _settles(cause: KafkaError) -> bool:
+    return cause.code() in SETTLING or cause.retriable()
+
+
+def _is_missing(topic: str, cause: KafkaError, client: Consumer | AdminClient | None) -> bool:
+    """Tell whether a broker says that it has no such topic; what a client believes by itself is no evidence."""
+    if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        return True
+    if client is None:
+        return False
+    try:
+        found = client.list_topics(topic, timeout=LOOK_S_MAX).topics.get(topic)
+    except KafkaException:
+        return False
+    return found is not None and found.error is not None and found.error.code() in UNKNOWN
 
 
 @contextmanager
