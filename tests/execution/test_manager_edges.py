@@ -7,7 +7,8 @@ import pytest
 
 from algotrade.domain import ExecType, OrderStatus, Side
 from algotrade.execution.broker import BrokerEvent
-from algotrade.execution.order_book import TURNED_DOWN_KEPT
+from algotrade.execution.order_book import ENDED_KEPT, TURNED_DOWN_KEPT
+from algotrade.execution.order_manager import ManagerState
 from tests.execution.world import World, cancel, intent_id, new, replace
 
 
@@ -139,3 +140,41 @@ def test_a_replace_for_no_quantity_is_refused(quantity):
 
     assert [(r.exec_type, r.reason) for r in refused] == [(ExecType.CANCEL_REJECTED, "quantity_not_positive")]
     assert world.manager.orders.get(1).quantity == 10
+
+
+def restated(quantity):
+    return BrokerEvent(exec_type=ExecType.RESTATED, order_id=1, event_time_ns=9, quantity=Decimal(quantity))
+
+
+def test_an_order_of_which_more_may_fill_reserves_it_and_is_filled_by_no_less():
+    world = working()
+
+    [more] = world.manager.on_broker(restated(20))
+    assert (more.status, more.quantity, more.leaves_quantity) == (OrderStatus.NEW, 20, 20)
+    assert reserved(world) == (20, 0, 1)
+    [part] = world.manager.on_broker(trade(1, 10))
+    assert (part.status, part.reason, reserved(world)) == (OrderStatus.PARTIALLY_FILLED, "", (10, 0, 1))
+    [less] = world.manager.on_broker(restated(10))
+
+    assert (less.exec_type, less.status, reserved(world)) == (ExecType.RESTATED, OrderStatus.FILLED, (0, 0, 0))
+    assert world.manager.overfills == world.manager.late_fills == 0
+
+
+@pytest.mark.parametrize("end", [trade(1, 10), *map(word, (ExecType.CANCELED, ExecType.REJECTED, ExecType.EXPIRED))])
+def test_an_order_that_ended_and_lives_is_open_again_and_kept(end):
+    world = working()
+    [ended] = world.manager.on_broker(end)
+    filled = ended.cumulative_quantity
+    assert world.manager.on_broker(restated(filled)) == []  # nothing of it may fill
+
+    [back] = world.manager.on_broker(restated(filled + 7))
+
+    assert back.status is (OrderStatus.PARTIALLY_FILLED if filled else OrderStatus.NEW)
+    assert reserved(world) == (7, 0, 1)
+    for number in range(2, ENDED_KEPT + 5):
+        world.manager.on_intent(new(number, 1, limit=9_990), number)
+        world.manager.on_broker(BrokerEvent(exec_type=ExecType.CANCELED, order_id=number, event_time_ns=9))
+    state = msgspec.msgpack.decode(msgspec.msgpack.encode(world.manager.state()), type=ManagerState)
+    world.manager.restore(state)
+    [done] = world.manager.on_broker(trade(2, 7))
+    assert (done.status, done.reason, reserved(world)) == (OrderStatus.FILLED, "", (0, 0, 0))

@@ -26,6 +26,8 @@ class ExecType(IntEnum):
     """An execution that was told before is stated anew: its quantity (0: it is taken back), its price or its cost."""
     ORDER_STATUS = 8
     """FIX I. Nothing happened; what is known of the order changed: the broker cannot be asked, so it is UNKNOWN."""
+    RESTATED = 9
+    """FIX D. The broker has the order otherwise than we asked: its quantity is now what may fill of it in all."""
 
 
 class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, tag="execution_report"):

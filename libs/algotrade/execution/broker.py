@@ -21,6 +21,8 @@ class BrokerEvent(msgspec.Struct, frozen=True, kw_only=True):
     belong to TRADE and TRADE_CORRECT. The latter states an execution anew: that of the same id but for its last group
     (``ledger.execution_and_revision``), or of the very same, whose cost is known now. Quantity 0 takes it back.
     ORDER_STATUS: what became of the order is not known. It says why, and only evidence ends it.
+    RESTATED: ``quantity`` is what may fill of the order in all, whatever was asked for; where that is more than has
+    filled, an order that had ended lives on.
     ``request_id`` names the cancel or replace that is answered, where the broker tells; None: the oldest open one.
     """
 

@@ -99,6 +99,8 @@ class OrderBook:
             self._ended[order.order_id] = None
             self._requests.pop(order.order_id, None)
             self._forget(self._ended, ENDED_KEPT)
+        else:
+            self._ended.pop(order.order_id, None)  # it lives on
 
     def keep_turned_down(self, order: Order) -> None:
         """Keep an order that ended before it went to the broker; the oldest beyond the bound is forgotten."""

@@ -40,13 +40,14 @@ EVIDENCE = {
     ExecType.EXPIRED: OrderEvent.EXPIRED,
     ExecType.CANCEL_REJECTED: OrderEvent.REQUEST_REJECTED,
     ExecType.ORDER_STATUS: OrderEvent.LOST,
+    ExecType.RESTATED: OrderEvent.RESTATED,
 }
 """What a broker's word, other than a trade, means to the state table."""
 
 OCA_GROUP_CHARACTERS_MAX = 64
 """Of the name of a group (assumed: the broker documents no length)."""
 
-SAYS_NOTHING_OF_REQUESTS = {ExecType.NEW, ExecType.ORDER_STATUS}
+SAYS_NOTHING_OF_REQUESTS = {ExecType.NEW, ExecType.ORDER_STATUS, ExecType.RESTATED}
 
 REPLAYED_LATE = "intent_replayed_late"
 """Why an intent that was replayed does not trade."""
@@ -168,11 +169,16 @@ class OrderManager:
             return []
         if event.exec_type is ExecType.ORDER_STATUS and order.status is OrderStatus.UNKNOWN:
             return []  # nothing new: nothing is known of it still
+        if event.exec_type is ExecType.RESTATED and order.status.is_terminal and (
+                event.quantity <= order.cumulative_quantity):
+            return []  # nothing lives of it
         reserved_lots = self._reserved_lots(order)
         request = self._answered(order, event, status)
         changed = msgspec.structs.replace(order, status=status, reason=event.reason or order.reason)
         if event.exec_type is ExecType.REPLACED and isinstance(request, ReplaceOrder):
             changed = _replaced(order, changed, request)
+        if event.exec_type is ExecType.RESTATED:
+            changed = msgspec.structs.replace(changed, quantity=max(event.quantity, order.cumulative_quantity))
         if request is not None:
             self.orders.answer(order.order_id, request)
         changed = self._settled(changed)
@@ -394,10 +400,9 @@ class OrderManager:
 
     def _keep(self, before: Order, after: Order, reserved_lots: int) -> None:
         """Keep ``after``, and let risk know what changes: ``reserved_lots`` were reserved for ``before``."""
-        ended = after.status.is_terminal and not before.status.is_terminal
         self.orders.keep(after)
         self._gate.reserve(after.intent.instrument, after.intent.side, self._reserved_lots(after) - reserved_lots,
-                           orders=-1 if ended else 0)
+                           orders=before.status.is_terminal - after.status.is_terminal)
 
     def _reserved_lots(self, order: Order) -> int:
         """Return what may still fill, whichever version of the order the broker has: until it answers, either may."""

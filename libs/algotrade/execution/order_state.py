@@ -13,6 +13,8 @@ Rules that the table keeps, each learnt the hard way by somebody:
   UNKNOWN (event LOST), keeps its worst-case risk reserved, and leaves UNKNOWN only by evidence.
 - **A fill is a fact.** It is booked in every state, also after the order was canceled, rejected or expired: venues do
   report in that order. The state of a terminal order does not change by it.
+- **What lives has not ended.** RESTATED is the only way back from a terminal state: the broker shows that it works the
+  order once more than we knew, and what may still fill of it has to be reserved.
 - **A refused request leaves the order as it was.** A cancel or a replace that is turned down returns the order to
   working, it never ends it.
 - **Requests may overlap.** A cancel may be sent while a replace is on its way. The table follows one answer at a time;
@@ -46,6 +48,7 @@ class OrderEvent(IntEnum):
     REQUEST_REJECTED = 8
     REJECTED = 9
     EXPIRED = 10
+    RESTATED = 11
 
 
 S, E = OrderStatus, OrderEvent
@@ -60,6 +63,7 @@ TABLE: dict[OrderStatus, dict[OrderEvent, OrderStatus]] = {
         E.REJECTED: S.REJECTED,
         E.CANCEL_SENT: S.PENDING_CANCEL,
         E.LOST: S.UNKNOWN,
+        E.RESTATED: S.PENDING_NEW,
     },
     S.NEW: {
         **_ENDS,
@@ -69,6 +73,7 @@ TABLE: dict[OrderStatus, dict[OrderEvent, OrderStatus]] = {
         E.CANCEL_SENT: S.PENDING_CANCEL,
         E.REPLACE_SENT: S.PENDING_REPLACE,
         E.LOST: S.UNKNOWN,
+        E.RESTATED: S.NEW,
     },
     S.PARTIALLY_FILLED: {
         **_ENDS,
@@ -77,6 +82,7 @@ TABLE: dict[OrderStatus, dict[OrderEvent, OrderStatus]] = {
         E.CANCEL_SENT: S.PENDING_CANCEL,
         E.REPLACE_SENT: S.PENDING_REPLACE,
         E.LOST: S.UNKNOWN,
+        E.RESTATED: S.PARTIALLY_FILLED,
     },
     S.PENDING_CANCEL: {
         **_ENDS,
@@ -86,6 +92,7 @@ TABLE: dict[OrderStatus, dict[OrderEvent, OrderStatus]] = {
         E.REQUEST_REJECTED: S.NEW,
         E.REJECTED: S.REJECTED,
         E.LOST: S.UNKNOWN,
+        E.RESTATED: S.PENDING_CANCEL,
     },
     S.PENDING_REPLACE: {
         **_ENDS,
@@ -95,6 +102,7 @@ TABLE: dict[OrderStatus, dict[OrderEvent, OrderStatus]] = {
         E.REQUEST_REJECTED: S.NEW,
         E.CANCEL_SENT: S.PENDING_CANCEL,
         E.LOST: S.UNKNOWN,
+        E.RESTATED: S.PENDING_REPLACE,
     },
     S.UNKNOWN: {
         **_ENDS,
@@ -105,9 +113,10 @@ TABLE: dict[OrderStatus, dict[OrderEvent, OrderStatus]] = {
         E.REJECTED: S.REJECTED,
         E.CANCEL_SENT: S.UNKNOWN,  # a cancel may always be sent; it does not make the order known
         E.LOST: S.UNKNOWN,
+        E.RESTATED: S.UNKNOWN,  # tells how much may fill, not what became of it
     },
     **{
-        ended: {E.FILLED_PARTLY: ended, E.FILLED_WHOLLY: ended}
+        ended: {E.FILLED_PARTLY: ended, E.FILLED_WHOLLY: ended, E.RESTATED: S.NEW}
         for ended in (S.FILLED, S.CANCELED, S.REJECTED, S.EXPIRED)
     },
 }

@@ -42,6 +42,7 @@ class Wire:
 
     ``drops``     requests of these kinds never arrive
     ``withholds`` answers of these kinds never arrive
+    ``doubles``   so many changes to come each make a second order beside the first
     ``mixes``     shuffles the answers of each moment, and repeats some
     """
 
@@ -52,6 +53,7 @@ class Wire:
         self.codec = Codec(VERSION)
         self.drops: set[type[Request]] = set()
         self.withholds: set[type[Answer]] = set()
+        self.doubles = 0
         self.mixes: np.random.Generator | None = None
         self.is_connected = False
         self.arrived = arrived
@@ -100,6 +102,10 @@ class Wire:
             self.arrived.append(request)
             if isinstance(request, r.RequestCurrentTime):
                 self.tell([(CLIENT, a.CurrentTime(time_s=self.now_ns // SECOND))])
+            elif isinstance(request, r.PlaceOrder) and self.doubles and (
+                    self.trading.has_order(CLIENT, request.order_id)):
+                self.doubles -= 1
+                self.tell(self.trading.incarnate(CLIENT, request.order_id, request.order, self.now_ns))
             else:
                 self.tell(self.trading.handle(CLIENT, request, self.now_ns))
 
@@ -245,6 +251,15 @@ class Floor:
         """What the Gateway's account holds."""
         holding = self.trading.state().accounts[ACCOUNT].holdings.get(instrument)
         return Decimal(0) if holding is None else holding.quantity
+
+    def reserved(self, side: Side, instrument=0) -> int:
+        """What risk holds to be working."""
+        return int(self.gate._book["working_buy_lots" if side is Side.BUY else "working_sell_lots"][instrument])
+
+    def works(self, side: Side, instrument=0) -> int:
+        """What works at the Gateway."""
+        return int(sum(order.remaining for order in self.trading.state().orders.values()
+                       if order.is_active and order.instrument == instrument and order.side == side))
 
     def count(self, name: str) -> float:
         return self.broker.samples()["algotrade_ibkr_order_events_total"][(name,)]

@@ -250,16 +250,20 @@ def test_closing_ends_the_session_and_no_order():
     assert not any(isinstance(one, r.CancelOrder) for one in desk.session.asked)
 
 
-def test_an_order_that_ended_and_lives_on_under_another_id_disarms_too():
+def test_an_order_that_ended_and_lives_on_under_another_id_has_not_ended():
     desk = Desk()
     desk.intent(new(1, side=Side.SELL, limit=100))
     desk.say(status_of("Cancelled", perm_id=1))
     assert desk.status() is OrderStatus.CANCELED
 
-    desk.say(open_order(limit=100, perm_id=2, action="SELL"))
+    [back] = desk.say(open_order(limit=100, perm_id=2, action="SELL"))
 
-    assert desk.status() is OrderStatus.CANCELED
+    assert (back.exec_type, back.status, back.reason) == (ExecType.RESTATED, OrderStatus.NEW, "lives_twice")
+    assert (desk.reserved(Side.SELL), desk.gate.working_orders) == (100, 1)
     assert "lives twice" in desk.broker.disarmed_because
+    desk.say(execution(100, exec_id="a.a.a.01", perm_id=2, side="SLD"), status_of("Filled", perm_id=2, filled=100))
+    assert (desk.status(), desk.quantity()) == (OrderStatus.FILLED, -100)
+    assert (desk.reserved(Side.SELL), desk.gate.working_orders, desk.broker.disarmed_because) == (0, 0, "")
 
 
 # A standby, or a process that takes over.

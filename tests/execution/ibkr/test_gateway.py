@@ -117,6 +117,31 @@ def test_corrections_busts_liquidations_and_people_at_the_screen():
     assert (floor.count("liquidations"), floor.count("foreign_executions")) == (1, 1)
 
 
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_change_that_makes_a_second_order_is_reserved_twice_and_filled_twice(is_restarted):
+    floor = Floor()
+    floor.quote(99.99, 100.01)
+    order = floor.new(100, limit="99.90")
+    floor.send(order)
+    floor.wire.doubles = 1
+    floor.send(floor.replace(order, limit="99.80"))
+    assert floor.reserved(Side.BUY) == floor.works(Side.BUY) == 200
+    assert not floor.broker.may_send(floor.new(1))
+
+    floor.quote(99.84, 99.85)
+    if is_restarted:
+        floor.restart()
+    assert (floor.status(order), floor.position()) == (OrderStatus.PARTIALLY_FILLED, 100)
+    assert floor.reserved(Side.BUY) == floor.works(Side.BUY) == 100
+    floor.quote(99.70, 99.75)
+    floor.wait(3)
+
+    assert (floor.status(order), floor.position()) == (OrderStatus.FILLED, floor.held())
+    assert (floor.held(), floor.reserved(Side.BUY), floor.gate.working_orders) == (200, 0, 0)
+    assert floor.broker.disarmed_because == ""
+    assert floor.manager.overfills == floor.manager.late_fills == floor.manager.unmatched == 0
+
+
 def test_fills_of_an_outage_are_caught_up_with():
     floor = Floor()
     floor.quote(99.99, 100.01)

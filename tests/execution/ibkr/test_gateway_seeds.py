@@ -23,7 +23,7 @@ STEPS = 120
 class Day:
     """A floor on which orders, changes, cancels and faults happen as the dice fall."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, doubles: int = 0) -> None:
         self.dice = np.random.default_rng(seed)
         self.floor = Floor()
         self.floor.wire.mixes = np.random.default_rng(seed + 1_000)
@@ -31,9 +31,11 @@ class Day:
         self.sent = []
         self.deeds = (
             (30, self.order), (15, self.cancel), (15, self.change), (6, self.disconnect), (12, self.connect),
-            (4, self.drop), (4, self.withhold), (2, self.restart), (2, self.correct), (6, self.wait), (4, self.nothing))
+            (4, self.drop), (4, self.withhold), (2, self.restart), (2, self.correct), (6, self.wait), (4, self.nothing),
+            (doubles, self.double))
 
     def run(self) -> None:
+        """Let the day happen; whatever does, what works at the Gateway is reserved here."""
         weights = np.array([weight for weight, _ in self.deeds], dtype=float)
         for _ in range(STEPS):
             self.price = round(self.price + float(self.dice.choice([-0.05, 0.0, 0.05])), 2)
@@ -43,6 +45,8 @@ class Day:
             for instrument in range(INSTRUMENTS):
                 self.floor.quote(round(self.price - 0.01, 2), round(self.price + 0.01, 2),
                                  float(self.dice.integers(1, 80)), instrument)
+                for side in Side:
+                    assert self.floor.reserved(side, instrument) >= self.floor.works(side, instrument)
 
     def rest(self) -> None:
         """Leave it in peace, with a link that works, until nothing is under way any more."""
@@ -112,6 +116,13 @@ class Day:
     def wait(self) -> None:
         self.floor.wait(float(self.dice.integers(1, 15)))
 
+    def double(self) -> None:
+        """Let the next change make a second order, or cancel everything: a cancel of ours reaches only the second."""
+        if self.floor.broker.disarmed_because:
+            self.floor.wire.tell(self.floor.trading.handle(CLIENT, r.RequestGlobalCancel(), self.floor.clock.time_ns()))
+        else:
+            self.floor.wire.doubles = 1
+
     def nothing(self) -> None:
         pass
 
@@ -139,3 +150,20 @@ def test_whatever_happens_our_book_is_the_gateways_in_the_end(seed):
             assert reference not in arrived, (intent.id, order)
     assert floor.broker.disarmed_because == ""
     assert floor.count("splits") == floor.count("fills_missing") == floor.count("executions_set_aside") == 0
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_changes_that_make_second_orders_leave_nothing_unreserved_and_nothing_behind(seed):
+    day = Day(seed, doubles=8)
+    day.run()
+    floor = day.floor
+    splits = floor.count("splits")
+    day.rest()
+    floor.wire.tell(floor.trading.handle(CLIENT, r.RequestGlobalCancel(), floor.clock.time_ns()))
+    day.rest()
+
+    assert [floor.position(i) for i in range(INSTRUMENTS)] == [floor.held(i) for i in range(INSTRUMENTS)]
+    assert floor.broker.disarmed_because == ""
+    arrived = {one.order.order_ref for one in floor.arrived if isinstance(one, r.PlaceOrder)}
+    for intent in day.sent:
+        assert floor.status(intent).is_terminal or str(intent.id) not in arrived, (splits, intent.id)

@@ -19,6 +19,7 @@ from tests.execution.ibkr.world import (
     position,
     replace,
     status_of,
+    working,
 )
 
 
@@ -211,7 +212,7 @@ def test_dns_outage_order_lost():
 
 
 def test_modify_during_1100_two_permids():
-    """A change that was sent into an outage may leave two orders: both are tracked, and nothing new is sent."""
+    """A change that was sent into an outage may leave two orders: both are tracked and reserved, nothing is sent."""
     desk = Desk()
     desk.intent(new(1, limit=100))
     desk.say(open_order(limit=100, perm_id=1001))
@@ -224,16 +225,67 @@ def test_modify_during_1100_two_permids():
 
     assert "lives twice" in desk.broker.disarmed_because
     assert desk.count("splits") == 1
+    assert (desk.reports[-1].exec_type, desk.reports[-1].reason) == (ExecType.RESTATED, "lives_twice")
+    assert (desk.reports[-1].quantity, desk.reserved()) == (200, 200)
     assert not desk.status().is_terminal
-    desk.say(status_of("Cancelled", perm_id=1001))
+    desk.say(status_of("Cancelled", perm_id=1001, filled=10))
     assert not desk.status().is_terminal
+    assert desk.reserved() == 110
     assert not desk.broker.may_send(new(3, limit=100, instrument=1))
     assert desk.broker.may_send(cancel(3, 1))
     desk.say(execution(60, exec_id="a.a.a.01", perm_id=1002), execution(10, exec_id="a.a.b.01", perm_id=1001))
-    assert desk.quantity() == 70
+    assert (desk.quantity(), desk.reserved()) == (70, 40)
     desk.say(status_of("Cancelled", perm_id=1002, filled=60))
     assert desk.status() is OrderStatus.CANCELED
+    assert (desk.reserved(), desk.gate.working_orders, desk.broker.disarmed_because) == (0, 0, "")
+
+
+@pytest.mark.parametrize("opens_first", [True, False])
+@pytest.mark.parametrize("is_restarted", [True, False])
+def test_two_permids_of_which_one_filled_in_the_outage(opens_first, is_restarted):
+    """What still works is reserved, though the order has filled as often as it was asked to."""
+    desk = Desk()
+    desk.intent(new(1, limit=100))
+    desk.say(open_order(limit=100, perm_id=1001))
+    desk.intent(replace(2, 1, limit=99))
+    desk.link(s.Channel.ORDERS, s.OrderLinkState.DOWN, code=1100)
+    desk.link(s.Channel.ORDERS, s.OrderLinkState.UP, code=1102)
+
+    told = [open_order(limit=99, perm_id=1002), execution(100, perm_id=1001)]
+    desk.snapshot(*(told if opens_first else reversed(told)))
+    if is_restarted:
+        after = Desk(connected=False, memory=desk.broker.state())
+        after.manager.restore(desk.manager.state())
+        after.gate.restore(desk.gate.state())
+        desk = after
+        desk.broker.arm()
+        desk.connect(*told)
+
+    assert (desk.status(), desk.quantity(), desk.reserved()) == (OrderStatus.PARTIALLY_FILLED, 100, 100)
+    assert (desk.gate.working_orders, desk.manager.late_fills) == (1, 0)
+    assert "lives twice" in desk.broker.disarmed_because
+    desk.say(execution(100, exec_id="b.b.b.01", perm_id=1002), status_of("Filled", perm_id=1001, filled=100),
+             status_of("Filled", perm_id=1002, filled=100))
+    assert (desk.status(), desk.quantity(), desk.reserved()) == (OrderStatus.FILLED, 200, 0)
+    assert (desk.gate.working_orders, desk.manager.late_fills, desk.manager.overfills) == (0, 0, 0)
     assert desk.broker.disarmed_because == ""
+
+
+def test_two_permids_of_which_the_end_of_one_is_never_told():
+    """Silence does not end it: it is looked for, stays reserved, and is not known until the broker has said a word."""
+    desk = working(perm_id=1001)
+    desk.say(open_order(limit=99, perm_id=1002), execution(100, perm_id=1002))
+    assert (desk.status(), desk.reserved()) == (OrderStatus.PARTIALLY_FILLED, 100)
+
+    desk.say(status_of("Filled", perm_id=1002, filled=100))
+    desk.wait(6)
+    assert desk.looks == 1
+    desk.answer_look()
+
+    assert (desk.status(), desk.order().reason, desk.reserved()) == (OrderStatus.UNKNOWN, "not_found", 100)
+    assert "lives twice" in desk.broker.disarmed_because
+    desk.say(completed("Cancelled", perm_id=1001, filled=0))
+    assert (desk.status(), desk.reserved(), desk.broker.disarmed_because) == (OrderStatus.FILLED, 0, "")
 
 
 def test_broker_liquidation():

@@ -67,6 +67,7 @@ class Evidence:
                 self._lives.buried(self._looks.seen_open)
             case Outcome.FAILED:
                 self._look_failed(answer)
+        self._lives.restate(time_ns)
 
     def snapshot(self, facts: SnapshotFacts, time_ns: int, now_ns: int) -> None:
         """Take it that ``facts``, each of which was told before, are all there is."""
@@ -146,6 +147,8 @@ class Evidence:
             return
         status = told.state.status
         self._identified(order, told.order.perm_id, told.order_id, told.order.client_id)
+        if told.order.perm_id in order.perm_ids:
+            order.quantities = {**order.quantities, told.order.perm_id: told.order.total_quantity}
         self._looks.saw(order.order_id, is_open=_is_open(order, status))
         if status in WORKING and not order.has_ended and told.order.perm_id not in order.done:
             shown = [one for one in order.requests if one.wanted is not None and has_terms(told.order, one.wanted)]

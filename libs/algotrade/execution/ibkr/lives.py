@@ -65,7 +65,9 @@ class Lives:
         """Take it that the broker has changed the order as ``upto`` asks, and so as all changes before it ask."""
         for one in [one for one in order.requests if one.wanted is not None]:
             assert one.wanted is not None
-            order.terms = one.wanted
+            # An incarnation that was told of without its quantity may have stayed as it was.
+            order.quantities = {**dict.fromkeys(order.perm_ids, order.terms.quantity), **order.quantities}
+            order.terms, order.stated = one.wanted, None
             self._answered(order, one, ExecType.REPLACED, time_ns)
             if one is upto:
                 return
@@ -94,8 +96,7 @@ class Lives:
         self.fills_told(order, time_ns)
         if order.has_ended:
             return
-        most = max((order.terms.quantity, *(one.wanted.quantity for one in order.requests if one.wanted is not None)))
-        if order.executed >= most and not order.lives_twice:
+        if order.executed >= max(order.most, order.stated or 0) and not order.lives_twice:
             self._orders.ended(order)
 
     def fills_told(self, order: Tracked, time_ns: int) -> None:
@@ -112,9 +113,13 @@ class Lives:
         if perm_id not in (0, *order.perm_ids):
             return
         order.done = {**order.done, perm_id: status}
-        if order.has_ended or not set(order.perm_ids) <= set(order.done):
+        if filled is not None:
+            order.filled = {**order.filled, perm_id: filled}
+        if order.has_ended:
             return
-        order.filled_told = order.filled_told if filled is None else filled
+        if not set(order.perm_ids) <= set(order.done):
+            self.look(order, now_ns + FILLS_NS_MAX)  # of the others no word may ever come
+            return
         if order.filled_told is not None and not order.is_short:
             self.end(order, time_ns)
             return
@@ -137,10 +142,10 @@ class Lives:
                 self.lose(order, "fills_missing", time_ns)
                 return
             if is_whole:
-                self._no_more(order, time_ns)
-            else:
-                # The broker had cut its size, or an execution was taken back: the rest of ours will not fill.
-                self._say(order, ExecType.CANCELED, time_ns, "nothing_left")
+                self._filled(order, time_ns)
+                return
+            # The broker had cut its size, or an execution was taken back: the rest of ours will not fill.
+            self._say(order, ExecType.CANCELED, time_ns, "nothing_left")
         elif not was_taken and (order.against or INACTIVE in order.done.values()):
             self._say(order, ExecType.REJECTED, time_ns, order.against or "inactive")
         else:
@@ -154,14 +159,16 @@ class Lives:
                 order.is_acknowledged, order.is_lost = True, False
             case ExecType.TRADE | ExecType.TRADE_CORRECT:
                 order.is_acknowledged, order.is_lost = True, False
-                if order.executed >= order.terms.quantity and not order.requests:
+                if order.executed >= (order.stated or order.terms.quantity) and not order.requests:
                     self._orders.ended(order)
+            case ExecType.RESTATED:
+                self._restated(order, event.quantity)
             case ExecType.ORDER_STATUS:
                 order.is_lost = not order.has_ended
             case ExecType.REPLACED | ExecType.CANCEL_REJECTED:
                 for one in [one for one in order.requests if one.request_id == event.request_id]:
                     if event.exec_type is ExecType.REPLACED and one.wanted is not None:
-                        order.terms = one.wanted
+                        order.terms, order.stated = one.wanted, None
                     order.requests = [other for other in order.requests if other is not one]
             case _:
                 self._orders.ended(order)
@@ -186,11 +193,31 @@ class Lives:
             elif order.against and not order.is_acknowledged:
                 self._say(order, ExecType.REJECTED, time_ns, order.against)
                 self._orders.ended(order)
-            elif order.executed >= order.terms.quantity:
-                self._no_more(order, time_ns)
-                self._orders.ended(order)
+            elif order.executed >= order.terms.quantity and not order.lives_twice:
+                self._filled(order, time_ns)
             else:
                 self._missed(order, time_ns, now_ns)
+
+    def restate(self, time_ns: int) -> None:
+        """Say of every order that the broker has more than once how much may fill of it in all, where that is news."""
+        for order in self._orders.split():
+            if order.may_fill != order.stated:
+                self._restated(order, order.may_fill)
+                self._say(order, ExecType.RESTATED, time_ns, "lives_twice", quantity=order.may_fill)
+
+    def _restated(self, order: Tracked, quantity: Decimal) -> None:
+        order.stated = quantity
+        if quantity > order.executed and order.has_ended:
+            self._orders.revived(order)
+        elif quantity <= order.executed and not order.has_ended:
+            self._orders.ended(order)
+
+    def _filled(self, order: Tracked, time_ns: int) -> None:
+        """End an order that is filled: no change will make it larger, and no other incarnation fills any more."""
+        self._no_more(order, time_ns)
+        if order.stated is not None:
+            self._say(order, ExecType.RESTATED, time_ns, "filled", quantity=order.executed)
+        self._orders.ended(order)
 
     def _no_more(self, order: Tracked, time_ns: int) -> None:
         """Say of an order that is filled that no change will make it larger."""
@@ -236,6 +263,6 @@ class Lives:
         self._say(order, exec_type, time_ns, reason, one.request_id)
 
     def _say(self, order: Tracked, exec_type: ExecType, time_ns: int, reason: str = "",
-             request_id: IntentId | None = None) -> None:
+             request_id: IntentId | None = None, quantity: Decimal = Decimal(0)) -> None:
         self._events.append(BrokerEvent(exec_type=exec_type, order_id=order.order_id, event_time_ns=time_ns,
-                                        reason=reason, request_id=request_id))
+                                        quantity=quantity, reason=reason, request_id=request_id))

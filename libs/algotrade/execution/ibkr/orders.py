@@ -49,13 +49,15 @@ class Tracked(msgspec.Struct, kw_only=True):
     ``broker_order_id``  of this client id; used to change and to cancel
     ``parent_id``        of the order whose fill it waits for, as the broker calls that, 0 for none
     ``perm_ids``         every incarnation; more than one is a split
+    ``quantities``       of those: the total quantity, as last told or as we had it last, by permanent id
     ``done``             of those: in which state each ended, by permanent id
     ``is_written``       it was handed to the socket, or perhaps was, by an earlier process
     ``is_acknowledged``  the broker was seen to work it
     ``is_lost``          we have said that it is not known what became of it
     ``has_ended``        nothing more is expected
     ``against``          what the broker said against a new order
-    ``filled_told``      units filled, as the state in which it ended said; None: it did not say
+    ``filled``           of those: units filled, as that state said, by permanent id; absent where it did not say
+    ``stated``           units that may fill of all incarnations, as was told; None: those of ``terms``
     ``executed``         units of the executions that were told, as corrected; ``taken_back``: what corrections took off
     ``misses``           complete looks in a row that did not find it anywhere; ``missed_ns``: the last, monotonic
     ``sent_ns``          monotonic
@@ -72,6 +74,7 @@ class Tracked(msgspec.Struct, kw_only=True):
     broker_order_id: int
     parent_id: int = 0
     perm_ids: list[int] = []
+    quantities: dict[int, Decimal] = {}
     done: dict[int, str] = {}
     requests: list[Asked] = []
     is_written: bool = True
@@ -79,7 +82,8 @@ class Tracked(msgspec.Struct, kw_only=True):
     is_lost: bool = False
     has_ended: bool = False
     against: str = ""
-    filled_told: Decimal | None = None
+    filled: dict[int, Decimal] = {}
+    stated: Decimal | None = None
     executed: Decimal = Decimal(0)
     taken_back: Decimal = Decimal(0)
     misses: int = 0
@@ -107,6 +111,27 @@ class Tracked(msgspec.Struct, kw_only=True):
         return self.terms.side
 
     @property
+    def most(self) -> Decimal:
+        """Return the largest quantity that the broker may have it with."""
+        return max((self.terms.quantity, *(one.wanted.quantity for one in self.requests if one.wanted is not None)))
+
+    @property
+    def may_fill(self) -> Decimal:
+        """Return what may fill of all incarnations, counting those in full that did not end and say how much filled.
+
+        A change that is under way may be made to any of them.
+        """
+        asked = max((one.wanted.quantity for one in self.requests if one.wanted is not None), default=Decimal(0))
+        each = (self.filled.get(perm_id, max(self.quantities.get(perm_id, self.terms.quantity), asked))
+                for perm_id in self.perm_ids)
+        return max(self.executed, sum(each, Decimal(0)))
+
+    @property
+    def filled_told(self) -> Decimal | None:
+        """Return the units filled, as the states in which it ended said; None: they did not say."""
+        return sum(self.filled.values(), Decimal(0)) if self.filled else None
+
+    @property
     def is_short(self) -> bool:
         """Tell whether executions are missing of those that the state in which it ended counts.
 
@@ -121,8 +146,8 @@ class Tracked(msgspec.Struct, kw_only=True):
 
     @property
     def lives_twice(self) -> bool:
-        """Tell whether it is split and one incarnation at least has not ended."""
-        return self.is_split and not set(self.perm_ids) <= set(self.done)
+        """Tell whether it is split and one incarnation at least has not ended, as far as we know, and may fill."""
+        return self.is_split and not set(self.perm_ids) <= set(self.done) and self.may_fill > self.executed
 
     @property
     def doing(self) -> Doing:
@@ -191,6 +216,12 @@ class BrokerOrders:
                 self._by_perm.pop(perm_id, None)
             if self._by_connection.get(forgotten.broker_order_id) == oldest:
                 del self._by_connection[forgotten.broker_order_id]
+
+    def revived(self, order: Tracked) -> None:
+        """Keep ``order``, which had ended, among those that have not: the broker works another incarnation of it."""
+        order.has_ended = False
+        self._ended.pop(order.order_id, None)
+        self.ended_lately.discard(order.order_id)
 
     def get(self, order_id: int) -> Tracked | None:
         """Return the order with our own id."""
