@@ -12,6 +12,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+import msgspec
 import numpy as np
 
 from algotrade.domain import (
@@ -40,12 +41,15 @@ from algotrade.risk import Gate, Limits
 from tests.execution.ibkr.world import intent_id, new
 from tests.feeds.ibkr.test_gateway import HOST
 from tests.gateway.raw import Raw
-from tests.gateway.world import IBM, SECOND_NS, numbered, served
+from tests.gateway.world import IBM, SECOND_NS, SPY, numbered, served
 
 NEW_YORK = ZoneInfo("America/New_York")
 ACCOUNT = "DU1234567"
-WAIT_S = 30.0
+PATIENCE_S = 30.0
 OPEN, MORNING_S = time(9, 30), 60
+OTHER = msgspec.structs.replace(SPY, id=1)
+WAIT_S = 0.02
+"""Between two tries."""
 DIP = range(20, 25)
 """Seconds of a morning in which the price is a dollar lower."""
 
@@ -53,7 +57,7 @@ DIP = range(20, 25)
 def quick(monkeypatch) -> None:
     """Shorten the waits between two tries, and between two questions for the time."""
     for name in ("WAIT_S_FIRST", "MAINTENANCE_WAIT_S"):
-        monkeypatch.setattr(reconnect, name, 0.02)
+        monkeypatch.setattr(reconnect, name, WAIT_S)
     monkeypatch.setattr(session_core, "PROBE_NS", SECOND_NS // 10)
 
 
@@ -62,7 +66,10 @@ def at(day: date, clock: time) -> int:
 
 
 def mornings(first: date, days: int) -> MarketBatch:
-    """Return a minute of quotes and trades at each day's open; for some seconds of it the price dips."""
+    """Return a minute of quotes and trades at each day's open; for some seconds of it the price dips.
+
+    The other instrument has the same quotes, and no trades.
+    """
     n = np.concatenate([np.arange(MORNING_S)] * days)
     begin = np.repeat([at(first + timedelta(days=k), OPEN) for k in range(days)], MORNING_S)
     quotes, trades = np.zeros(len(n), QUOTE), np.zeros(len(n), TRADE)
@@ -74,6 +81,8 @@ def mornings(first: date, days: int) -> MarketBatch:
     for array, columns in ((quotes, ("bid", "ask")), (trades, ("price",))):
         for column in columns:
             array[column] = array[column].round(2)
+    quotes = np.repeat(quotes, 2)
+    quotes["instrument"] = np.tile([IBM.id, OTHER.id], len(n))
     return numbered({Kind.QUOTE: quotes, Kind.TRADE: trades})
 
 
@@ -91,10 +100,13 @@ class Stepped:
 
 
 class Tries:
-    """Counts the tries to connect that have failed, or whose connection has ended."""
+    """Counts the tries to connect that have failed, or whose connection has ended.
+
+    ``least_s``  between one end and the next, of the host's time
+    """
 
     def __init__(self) -> None:
-        self.ended = 0
+        self.ended, self.least_s, self._last_ns = 0, float("inf"), 0
 
     def connected(self) -> None:
         pass
@@ -106,14 +118,17 @@ class Tries:
         pass
 
     def disconnected(self, because: str) -> None:
-        self.ended += 1
+        now_ns = HOST.monotonic_ns()
+        if self.ended:
+            self.least_s = min(self.least_s, (now_ns - self._last_ns) / SECOND_NS)
+        self.ended, self._last_ns = self.ended + 1, now_ns
 
 
 class Nights:
     """A feed and a broker, each on a session of its own, and the Gateway that they reach."""
 
     def __init__(self, port: int, control_port: int, contract: Contract, clock: Stepped) -> None:
-        self.clock, self._control_port, instruments = clock, control_port, Instruments([IBM])
+        self.clock, self._control_port, instruments = clock, control_port, Instruments([IBM, OTHER])
         self.tries, self._port = Tries(), port
         self.market_session = Session(IbkrSettings(port=port, client_id=7, read_only=True), clock)
         self.order_session = Session(IbkrSettings(port=port, client_id=8), clock, witness=self.tries)
@@ -124,7 +139,7 @@ class Nights:
         self.manager = OrderManager(instruments, self.gate)
         self.broker = IbkrBroker(self.order_session, {0: contract}, instruments,
                                  OrderSettings(client_id=8, outside_rth=True), clock)
-        self.came: list[np.ndarray] = []
+        self.heard_ns = {IBM.id: 0, OTHER.id: 0}
         self.reports = []
         self.market_session.start()
 
@@ -137,7 +152,7 @@ class Nights:
     def ask(self, path: str, body: dict | None = None) -> dict:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"http://127.0.0.1:{self._control_port}{path}", data)
-        with urllib.request.urlopen(request, timeout=WAIT_S) as answer:  # noqa: S310 -- http, on loopback
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 -- http, on loopback
             return json.loads(answer.read())
 
     def go_to(self, time_ns: int) -> None:
@@ -148,11 +163,12 @@ class Nights:
 
     def until(self, condition) -> None:
         """Take in what comes until ``condition()`` holds, with a deadline."""
-        deadline_ns = HOST.monotonic_ns() + int(WAIT_S * SECOND_NS)
+        deadline_ns = HOST.monotonic_ns() + int(PATIENCE_S * SECOND_NS)
         while True:
             batch = self.feed.poll()
             if batch is not None:
-                self.came += [array for kind, array in batch.arrays().items() if kind is Kind.QUOTE and len(array)]
+                for row in batch.arrays()[Kind.QUOTE]:
+                    self.heard_ns[int(row["instrument"])] = int(row["receive_time_ns"])
             self.broker.arm()
             self.reports += [report for event in self.broker.events() for report in self.manager.on_broker(event)]
             if condition():
@@ -178,7 +194,8 @@ class Nights:
             "algotrade_ibkr_connected"]
 
     def heard_since(self, time_ns: int) -> bool:
-        return bool(self.came) and int(self.came[-1]["receive_time_ns"][-1]) >= time_ns
+        """Whether a quote of every instrument has come since."""
+        return min(self.heard_ns.values()) >= time_ns
 
     def send(self, intent: NewOrder) -> None:
         assert self.broker.may_send(intent)
@@ -213,10 +230,10 @@ def nights(first: date, days: int, scenario: Scenario, monkeypatch) -> Iterator[
     quick(monkeypatch)
     start_ns = at(first, time(9, 0))
     trading = TradingSettings(accounts={ACCOUNT: AccountSettings()})
-    with served(mornings(first, days), Instruments([IBM]), start_ns=start_ns, scenario=scenario,
+    with served(mornings(first, days), Instruments([IBM, OTHER]), start_ns=start_ns, scenario=scenario,
                 trading=trading) as hosted:
         control = Control(hosted.gateway, hosted._loop, 0)
-        (listing,) = hosted.gateway.listings
+        listing = hosted.gateway.listings.by_instrument(IBM.id)
         world = Nights(hosted.port, control.port, listing.contract, Stepped(start_ns))
         try:
             yield world

@@ -1,5 +1,6 @@
 """Errors are hints: whatever the broker's code, and whatever state the order is in, none of them ends it."""
 
+import ibapi.errors
 import pytest
 
 from algotrade.domain import OrderStatus
@@ -21,7 +22,9 @@ from algotrade.ibkr import session as s
 from tests.execution.ibkr.world import Desk, cancel, error, execution, new, open_order, replace, status_of
 
 NOT_KNOWN = [code for code in range(17, 12_000, 229) if code not in DOCUMENTED][:50]
-CODES = [*sorted(DOCUMENTED), *NOT_KNOWN]
+HUNDREDS = (*range(100, 600), 1_100, 1_101, 1_102, 1_300, *range(2_100, 2_200), *range(10_000, 10_400))
+"""Wherever the broker's pages of codes have any: every number, so that one added tomorrow is in it, too."""
+CODES = sorted({*DOCUMENTED, *NOT_KNOWN, *HUNDREDS})
 
 
 def pending_new(desk):
@@ -72,6 +75,9 @@ STATES = {
 
 def test_there_are_fifty_codes_that_nobody_documented_and_the_whole_table():
     assert (len(NOT_KNOWN), len(DOCUMENTED) >= 150) == (50, True)
+    assert set(HUNDREDS) >= DOCUMENTED
+    own_client = {pair.code() for pair in vars(ibapi.errors).values() if isinstance(pair, ibapi.errors.CodeMsgPair)}
+    assert set(HUNDREDS) >= own_client >= {502, 504, 509}
 
 
 @pytest.mark.parametrize("status", STATES, ids=lambda status: status.name)

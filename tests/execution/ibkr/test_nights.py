@@ -7,7 +7,8 @@ import pytest
 
 from algotrade.domain import OrderStatus
 from algotrade.gateway.faults import Scenario, load_scenario
-from tests.execution.ibkr.nights import OPEN, at, buy, nights
+from algotrade.ibkr.session.reconnect import JITTER
+from tests.execution.ibkr.nights import OPEN, WAIT_S, at, buy, nights
 from tests.gateway.world import SECOND_NS
 
 NIGHTS = 15
@@ -77,21 +78,24 @@ def rest(world, day):
 def test_nightly_reset_30_days(first, tmp_path, monkeypatch):
     """Two windows of 15 nights, each with a change of the clocks: no subscription and no fill is lost.
 
-    One order rests all the time, another fills each day. No order is sent twice.
+    One order rests all the time, another fills each day, the one after the last night too. No order is sent twice, and
+    nobody storms the Gateway: between two tries there is never less than the shortest wait.
     """
     with nights(first, NIGHTS + 1, scenario(tmp_path, SCENARIO), monkeypatch) as world:
         world.until(lambda: world.is_well)
         world.send(buy(1, "100.00"))
         world.until(lambda: world.status(1) is OrderStatus.NEW)
         traded = 0
-        for night in range(NIGHTS):
+        for night in range(NIGHTS + 1):
             day = first + timedelta(days=night)
             if day.weekday() != SUNDAY:
                 traded += 1
                 trade(world, day, sequence=night + 2)
-            rest(world, day + timedelta(days=1))
+            if night < NIGHTS:
+                rest(world, day + timedelta(days=1))
 
-        assert (traded, world.position, len(world.manager.ledger.fills())) == (13, 1_300, 13)
+        assert (traded, world.position, len(world.manager.ledger.fills())) == (14, 1_400, 14)
+        assert world.tries.least_s >= WAIT_S * (1 - JITTER)
         assert world.status(1) is OrderStatus.NEW
         assert world.working() == [Decimal(100)]
 

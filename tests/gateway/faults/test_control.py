@@ -2,7 +2,9 @@
 
 import http.client
 import json
+import shlex
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from algotrade.ibkr.wire import answers as a
 from tests.gateway.faults.world import IBM_QUOTES, World, codes, executions, market_order, seen
 from tests.gateway.world import OPEN_NS, SECOND_NS, served
 
+PAGE = Path(__file__).parents[3] / "docs" / "GATEWAY.md"
 WAIT_S = 30
 
 
@@ -92,6 +95,31 @@ def test_a_broker_trades_over_the_control_port(one):
         one.advance(2)
         assert one.ask("POST", "/faults", {"kind": "corrected", "price": 181.5})[0] == 200
         assert [exec_id[-3:] for exec_id, _ in executions(client)] == [".01", ".02"]
+
+
+def curl_lines():
+    """Return (path, body) of every curl line of the page; those without a body ask by GET."""
+    lines = [shlex.split(line, comments=True) for line in PAGE.read_text(encoding="utf-8").splitlines()
+             if line.startswith("curl ")]
+    assert all(words[1].startswith("localhost:8100/") and words[2:3] in ([], ["-d"]) for words in lines), lines
+    return [(words[1].removeprefix("localhost:8100"), *words[3:]) for words in lines]
+
+
+def test_the_page_has_a_line_for_every_fault():
+    told = [json.loads(body[0])["kind"] for path, *body in curl_lines() if path == "/faults" and body]
+    assert told == list(fault_table())
+
+
+@pytest.mark.parametrize("words", curl_lines(), ids=" ".join)
+def test_every_line_of_the_page_does_something(one, words):
+    path, *body = words
+    with one.client(1) as client:
+        one.advance(2)
+        client.ask(market_order(1))
+        one.advance(2)
+        assert len(executions(client)) == 1
+        status, told = one.ask("POST" if body else "GET", path, *map(str.encode, body))
+        assert (status, "error" in told) == (200, False), told
 
 
 REFUSED = [

@@ -15,6 +15,7 @@ from algotrade.ibkr.session.reconnect import (
     JITTER,
     MAINTENANCE_WAIT_S,
     NORTH_AMERICA,
+    WAIT_S_FIRST,
     WAIT_S_MAX,
     Backoff,
     MaintenanceWindow,
@@ -113,6 +114,28 @@ def test_backoff_grows_with_jitter_to_its_bound_and_begins_anew(seed):
     backoff.succeeded()
     assert backoff.failed(client_id_in_use=False, in_maintenance=False) <= 1 + JITTER
     assert waits != [Backoff(seed + 1).failed(client_id_in_use=False, in_maintenance=False) for _ in range(20)]
+
+
+@given(st.integers(), st.lists(st.sampled_from(["away", "in_use", "maintenance", "back"]), max_size=300))
+def test_whatever_happens_tries_never_come_faster_than_the_first_wait_nor_slower_than_the_longest(seed, happenings):
+    """No storm: in any T seconds there are at most T / 0.75 tries and one, though each be followed by a success."""
+    backoff, waits = Backoff(seed), []
+    for happening in happenings:
+        if happening == "back":
+            backoff.succeeded()
+        else:
+            waits.append(backoff.failed(client_id_in_use=happening == "in_use",
+                                        in_maintenance=happening == "maintenance"))
+    assert all(WAIT_S_FIRST * (1 - JITTER) <= wait_s <= WAIT_S_MAX * (1 + JITTER) for wait_s in waits)
+
+
+@pytest.mark.parametrize(("in_maintenance", "least", "most"), [(False, 76, 110), (True, 150, 190)])
+def test_a_night_of_ninety_minutes_is_so_many_tries(in_maintenance, least, most):
+    backoff, elapsed_s, tries = Backoff(3), 0.0, 0
+    while elapsed_s < 90 * 60:
+        elapsed_s += backoff.failed(client_id_in_use=False, in_maintenance=in_maintenance)
+        tries += 1
+    assert least <= tries <= most
 
 
 def test_the_same_seed_waits_the_same():

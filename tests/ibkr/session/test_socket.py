@@ -21,6 +21,7 @@ from algotrade.ibkr.session import (
     Unsent,
     VersionRefused,
     Written,
+    reconnect,
 )
 from algotrade.ibkr.session.session import Witness
 from algotrade.ibkr.wire import answers as a
@@ -191,13 +192,17 @@ def test_closed_after_the_greeting(connect, server):
     assert isinstance(first_failure(connect()), StartRefused)
 
 
-def test_dup_client_id_326(connect, server):
-    """The fence is respected: disarmed by that name, and the next try asks for the same id."""
+def test_dup_client_id_326(connect, server, monkeypatch):
+    """The fence is respected: disarmed by that name, and the next tries ask for the same id, until it is free."""
+    monkeypatch.setattr(reconnect, "CLIENT_ID_WAIT_S", 0.02)
     server.refuse_code = 326
     session = connect(client_id=7)
     assert isinstance(first_failure(session), ClientIdInUse)
     assert "client id 7 is in use" in session.disarmed_because
-    assert [q.client_id for q in server.asked(r.StartApi)] == [7]
+    server.wait_asked(r.StartApi, 3)
+    server.refuse_code = None
+    armed(session)
+    assert {q.client_id for q in server.asked(r.StartApi)} == {7}
 
 
 @pytest.mark.parametrize("accounts", ["U1234567", "DU1,DU2"])
