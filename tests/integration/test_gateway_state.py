@@ -132,6 +132,12 @@ def test_orders_executions_and_positions_outlive_its_end(number, tmp_path):
         with gateway.client() as client:
             assert what_is(client) == facts
             assert next_id(client) == 3
+            # An execution of before is corrected like one of now.
+            gateway.ask("/faults", {"kind": "corrected", "quantity": 60})
+            _, executions, positions, _ = what_is(client)
+            assert executions == [*facts[1], (f"{facts[1][0][0][:-2]}02", 60, facts[1][0][2])]
+            assert set(positions) == {("AAA", Decimal(60))}
+            gateway.ask("/faults", {"kind": "corrected", "quantity": 100})
             client.ask(order(3))
             client.until(lambda m: isinstance(m, a.OpenOrder) and m.order_id == 3)
             gateway.advance(5)

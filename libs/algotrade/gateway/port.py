@@ -46,6 +46,10 @@ class TradingPort(Protocol):
         """Return the signed holding of a contract."""
         ...
 
+    def last_execution(self) -> tuple[str, Decimal, Decimal] | None:
+        """Return id, quantity and price of the newest execution of today; None: there is none."""
+        ...
+
     def correct(self, exec_id: str, now_ns: int, *, quantity: Decimal, price: Decimal) -> list[Sent]:
         """Correct an execution."""
         ...

@@ -9,14 +9,14 @@ from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade.domain.session import NEVER_NS
 from algotrade.gateway.connection import Connection
 from algotrade.gateway.faults import kinds as k
-from algotrade.gateway.faults.evidence import UNASKED, Evidence
+from algotrade.gateway.faults.evidence import Evidence
 from algotrade.gateway.faults.requests import Intake
 from algotrade.gateway.faults.scenario import Scenario
 from algotrade.gateway.listings import Listings
 from algotrade.gateway.port import Sent, TradingPort
 from algotrade.gateway.session import Session
 from algotrade.ibkr.wire import Request
-from algotrade.ibkr.wire.answers import ErrorMessage, ExecutionData
+from algotrade.ibkr.wire.answers import ErrorMessage
 from algotrade.ibkr.wire.records import Contract, Order
 from algotrade.ibkr.wire.requests import PlaceOrder
 from algotrade.telemetry import get_log
@@ -78,7 +78,6 @@ class Faults:
         self._dark = 0
         self._cut_off = 0
         self._closed_until_ns = 0
-        self._last_execution: ExecutionData | None = None
         self._host: Host | None = None
 
     def begin(self, host: Host, start_ns: int) -> None:
@@ -123,9 +122,6 @@ class Faults:
 
     def told(self, sent: list[Sent], now_ns: int) -> list[Sent]:
         """Return what clients hear now of what the broker tells."""
-        for _, answer in sent:
-            if isinstance(answer, ExecutionData) and answer.req_id == UNASKED:
-                self._last_execution = answer
         return self.evidence.applied(sent, now_ns)
 
     def takes(self, client_id: int, request: Request, now_ns: int) -> bool:
@@ -252,17 +248,14 @@ class Faults:
                 action=fault.action, total_quantity=fault.quantity, order_type="MKT" if fault.limit is None else "LMT",
                 lmt_price=fault.limit, tif="DAY", account=trading.accounts[0], outside_rth=True)
             return trading.manual_order(self._contract(fault.symbol), order, now_ns)
-        last = self._last_execution
+        last = trading.last_execution()
         if last is None:
-            raise k.FaultRefused("there is no execution to correct or to take back")
-        execution = last.execution
-        try:
-            if isinstance(fault, k.Busted):
-                return trading.bust(execution.exec_id, now_ns)
-            return trading.correct(execution.exec_id, now_ns, quantity=_given(fault.quantity, execution.shares),
-                                   price=_given(fault.price, execution.price))
-        except KeyError:
-            raise k.FaultRefused(f"the last execution, {execution.exec_id}, is not of today") from None
+            raise k.FaultRefused("there is no execution of today to correct or to take back")
+        exec_id, quantity, price = last
+        if isinstance(fault, k.Busted):
+            return trading.bust(exec_id, now_ns)
+        return trading.correct(exec_id, now_ns, quantity=_given(fault.quantity, quantity),
+                               price=_given(fault.price, price))
 
     def _liquidated(self, fault: k.Liquidation, now_ns: int) -> list[Sent]:
         contract = self._contract(fault.symbol)

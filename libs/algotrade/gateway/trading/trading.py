@@ -73,6 +73,13 @@ class Trading:
         order = self._desk.find(client_id, order_id)
         return order is not None and not order.is_done
 
+    def last_execution(self) -> tuple[str, Decimal, Decimal] | None:
+        """Return id, quantity and price of the newest execution of today, a correction too; None: there is none."""
+        if not self._state.executions:
+            return None
+        last = self._state.executions[-1]
+        return last.exec_id, last.quantity, last.price
+
     def held(self, account: str, con_id: int) -> Decimal:
         """Return the signed holding of a contract, 0 where there is none."""
         listing = self._listings.by_con_id(con_id)
