@@ -123,25 +123,25 @@ def moments(capacity: int) -> np.dtype[Any]:
 @jit
 def observe(b: Any, window: int, x: float) -> None:
     """Put ``x`` in."""
-    r = b["ring"]
     count = b["count"]
+    old = swap(b["ring"], window, x)
     if count < window:
         if count == 0:
             b["center"] = x
             b["next_center"] = x
             b["last"] = x
         b["count"] = count + 1
+        old = b["center"]  # nothing leaves: that is what counts nothing
     b["same"] = b["same"] + 1 if x == b["last"] else 1
     b["last"] = x
     off = x - b["center"]
-    old = swap(r, window, x)
-    gone = old - b["center"] if count == window else 0.0
+    gone = old - b["center"]
     b["sum"] += off - gone
     b["squares"] += off * off - gone * gone
     off_next = x - b["next_center"]
     b["next_sum"] += off_next
     b["next_squares"] += off_next * off_next
-    if r["head"] == 0:
+    if b["ring"]["head"] == 0:
         b["center"] = b["next_center"]
         b["sum"] = b["next_sum"]
         b["squares"] = b["next_squares"]

@@ -119,22 +119,26 @@ def _set_field(context: Any, builder: Any, sig: Any, args: Any) -> None:
     builder.store(value, _scalar_pointer(context, builder, kind, pair.hot, name))
 
 
-def _places(kind: HotRecord, hot: int = 0, cold: int = 0) -> list[tuple[int, int]]:
-    """Return (offset in the block, offset in the record) of each scalar."""
-    found = []
+Place = tuple[types.Type, int, int]
+
+
+def _places(kind: HotRecord, hot: int = 0, cold: int = 0) -> list[Place]:
+    """Return (type, offset in the block, offset in the record) of each scalar."""
+    found: list[Place] = []
     for name in kind.record.fields:
         field = kind.typeof(name)
         place = hot + kind.offsets[name], cold + kind.record.offset(name)
         if isinstance(field, HotRecord):
             found += _places(field, *place)
         elif not isinstance(field, types.NestedArray):
-            found.append(place)
+            found.append((field, *place))
     return found
 
 
-def _copy(builder: Any, source: Any, target: Any, places: list[tuple[int, int]]) -> None:
-    word = ir.IntType(WORD_BITS).as_pointer()
-    for at_source, at_target in places:
+def _copy(context: Any, builder: Any, source: Any, target: Any, places: list[Place]) -> None:
+    """Copy each scalar as what it is: one that is copied as a whole number is kept in a register for such."""
+    for kind, at_source, at_target in places:
+        word = context.get_data_type(kind).as_pointer()
         value = builder.load(builder.bitcast(_moved(builder, source, at_source), word))
         builder.store(value, builder.bitcast(_moved(builder, target, at_target), word))
 
@@ -148,7 +152,7 @@ def _load(typing: Any, record: Any) -> Any:
         words = cgutils.alloca_once(builder, ir.IntType(WORD_BITS), size=max(1, kind.size * 8 // WORD_BITS))
         pair.hot = builder.bitcast(words, cgutils.voidptr_t)
         pair.cold = builder.bitcast(args[0], cgutils.voidptr_t)
-        _copy(builder, pair.cold, pair.hot, [(cold, hot) for hot, cold in _places(kind)])
+        _copy(context, builder, pair.cold, pair.hot, [(field, cold, hot) for field, hot, cold in _places(kind)])
         return pair._getvalue()  # noqa: SLF001 -- as above
 
     return signature(kind, record), lower
@@ -158,7 +162,7 @@ def _load(typing: Any, record: Any) -> Any:
 def _store(typing: Any, hot: Any) -> Any:
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         pair = cgutils.create_struct_proxy(hot)(context, builder, value=args[0])
-        _copy(builder, pair.hot, pair.cold, _places(hot))
+        _copy(context, builder, pair.hot, pair.cold, _places(hot))
         return context.get_dummy_value()
 
     return signature(types.none, hot), lower

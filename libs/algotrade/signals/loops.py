@@ -119,6 +119,7 @@ def _usable(floors: tuple[float, ...]) -> Callable[..., Any]:
         assert floors == floors[:4] * (BOOK // 4), f"floors are {floors}; allowed: the same at each level of a book"
         return compiled(_usable_20, f"usable_above_{floors}", level=_usable(floors[:4]))
     lows: dict[str, Any] = {f"low_{k}": floor for k, floor in enumerate(floors)}
+    lows |= {f"free_{k}": floor == -LIMIT for k, floor in enumerate(floors)}
     return compiled(_USABLE[len(floors)], f"usable_above_{floors}", **lows)
 
 
@@ -126,15 +127,24 @@ def _usable_1(a: float) -> bool:
     return low_0 <= a <= LIMIT
 
 
+# Of several inputs the magnitudes are added first: where the sum is within the limit each of them is, and a NaN makes it
+# a NaN, so that one comparison does for all. Where it is not, each is looked at.
 def _usable_2(a: float, b: float) -> bool:
+    if abs(a) + abs(b) <= LIMIT:
+        return (free_0 or low_0 <= a) and (free_1 or low_1 <= b)
     return low_0 <= a <= LIMIT and low_1 <= b <= LIMIT
 
 
 def _usable_3(a: float, b: float, c: float) -> bool:
+    if abs(a) + abs(b) + abs(c) <= LIMIT:
+        return (free_0 or low_0 <= a) and (free_1 or low_1 <= b) and (free_2 or low_2 <= c)
     return low_0 <= a <= LIMIT and low_1 <= b <= LIMIT and low_2 <= c <= LIMIT
 
 
 def _usable_4(a: float, b: float, c: float, d: float) -> bool:
+    if abs(a) + abs(b) + (abs(c) + abs(d)) <= LIMIT:
+        return ((free_0 or low_0 <= a) and (free_1 or low_1 <= b) and (free_2 or low_2 <= c)
+                and (free_3 or low_3 <= d))
     return low_0 <= a <= LIMIT and low_1 <= b <= LIMIT and low_2 <= c <= LIMIT and low_3 <= d <= LIMIT
 
 
@@ -195,3 +205,4 @@ pick: Callable[..., Any] = _pick_1
 update: Callable[..., Any] = _update_1
 outputs: Any = float
 low_0 = low_1 = low_2 = low_3 = -LIMIT
+free_0 = free_1 = free_2 = free_3 = True

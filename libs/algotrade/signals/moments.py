@@ -49,16 +49,18 @@ def powers(capacity: int) -> np.dtype[Any]:
 def observe_powers(b: Any, window: int, x: float) -> None:
     """Put ``x`` in."""
     count = b["count"]
-    if count == 0:
-        b["center"] = x
-        b["next_center"] = x
-    b["same"] = b["same"] + 1 if count > 0 and x == b["last"] else 1
-    b["last"] = x
     old = swap(b["ring"], window, x)
-    u = x - b["center"]
-    gone = old - b["center"] if count == window else 0.0
     if count < window:
+        if count == 0:
+            b["center"] = x
+            b["next_center"] = x
+            b["last"] = x
         b["count"] = count + 1
+        old = b["center"]  # nothing leaves: that is what counts nothing
+    b["same"] = b["same"] + 1 if x == b["last"] else 1
+    b["last"] = x
+    u = x - b["center"]
+    gone = old - b["center"]
     b["sum_1"] += u - gone
     b["sum_2"] += u * u - gone * gone
     b["sum_3"] += u * u * u - gone * gone * gone

@@ -27,6 +27,8 @@ def pair_moments(capacity: int) -> np.dtype[Any]:
 def observe_pair(b: Any, window: int, x: float, y: float) -> None:
     """Put a pair in."""
     count = b["count"]
+    old_x = swap(b["xs"], window, x)
+    old_y = swap(b["ys"], window, y)
     if count < window:
         if count == 0:
             b["center_x"] = x
@@ -36,16 +38,16 @@ def observe_pair(b: Any, window: int, x: float, y: float) -> None:
             b["last_x"] = x
             b["last_y"] = y
         b["count"] = count + 1
+        old_x = b["center_x"]  # nothing leaves: that is what counts nothing
+        old_y = b["center_y"]
     b["run_x"] = b["run_x"] + 1 if x == b["last_x"] else 1
     b["run_y"] = b["run_y"] + 1 if y == b["last_y"] else 1
     b["last_x"] = x
     b["last_y"] = y
     u = x - b["center_x"]
     v = y - b["center_y"]
-    old_x = swap(b["xs"], window, x)
-    old_y = swap(b["ys"], window, y)
-    gone_x = old_x - b["center_x"] if count == window else 0.0
-    gone_y = old_y - b["center_y"] if count == window else 0.0
+    gone_x = old_x - b["center_x"]
+    gone_y = old_y - b["center_y"]
     b["sum_x"] += u - gone_x
     b["sum_y"] += v - gone_y
     b["sum_xx"] += u * u - gone_x * gone_x
