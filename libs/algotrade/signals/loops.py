@@ -127,8 +127,8 @@ def _usable_1(a: float) -> bool:
     return low_0 <= a <= LIMIT
 
 
-# Of several inputs the magnitudes are added first: where the sum is within the limit each of them is, and a NaN makes it
-# a NaN, so that one comparison does for all. Where it is not, each is looked at.
+# Of several inputs the magnitudes are added first: where the sum is within the limit each of them is, and a NaN makes
+# it a NaN, so that one comparison does for all. Where it is not, each is looked at.
 def _usable_2(a: float, b: float) -> bool:
     if abs(a) + abs(b) <= LIMIT:
         return (free_0 or low_0 <= a) and (free_1 or low_1 <= b)
