@@ -65,9 +65,7 @@ class Lives:
         """Take it that the broker has changed the order as ``upto`` asks, and so as all changes before it ask."""
         for one in [one for one in order.requests if one.wanted is not None]:
             assert one.wanted is not None
-            # An incarnation that was told of without its quantity may have stayed as it was.
-            order.quantities = {**dict.fromkeys(order.perm_ids, order.terms.quantity), **order.quantities}
-            order.terms, order.stated = one.wanted, None
+            order.changed(one.wanted)
             self._answered(order, one, ExecType.REPLACED, time_ns)
             if one is upto:
                 return
@@ -110,7 +108,9 @@ class Lives:
         """Take it that the incarnation ``perm_id`` ended in ``status``, having filled so much, None: it did not say."""
         if perm_id == 0 and len(order.perm_ids) == 1:
             perm_id = order.perm_ids[0]
-        if perm_id not in (0, *order.perm_ids):
+        if perm_id not in (order.perm_ids or [0]):
+            if perm_id == 0:
+                self.look(order, now_ns)  # of one life or another
             return
         order.done = {**order.done, perm_id: status}
         if filled is not None:
@@ -168,7 +168,7 @@ class Lives:
             case ExecType.REPLACED | ExecType.CANCEL_REJECTED:
                 for one in [one for one in order.requests if one.request_id == event.request_id]:
                     if event.exec_type is ExecType.REPLACED and one.wanted is not None:
-                        order.terms, order.stated = one.wanted, None
+                        order.changed(one.wanted)
                     order.requests = [other for other in order.requests if other is not one]
             case _:
                 self._orders.ended(order)

@@ -124,7 +124,12 @@ class Tracked(msgspec.Struct, kw_only=True):
         asked = max((one.wanted.quantity for one in self.requests if one.wanted is not None), default=Decimal(0))
         each = (self.filled.get(perm_id, max(self.quantities.get(perm_id, self.terms.quantity), asked))
                 for perm_id in self.perm_ids)
-        return max(self.executed, sum(each, Decimal(0)))
+        return sum(each, Decimal(0))
+
+    def changed(self, terms: NewOrder) -> None:
+        """Take it that the broker has it with these terms; a life whose quantity was not told may be as it was."""
+        self.quantities = {**dict.fromkeys(self.perm_ids, self.terms.quantity), **self.quantities}
+        self.terms, self.stated = terms, None
 
     @property
     def filled_told(self) -> Decimal | None:
@@ -203,7 +208,7 @@ class BrokerOrders:
 
     def ended(self, order: Tracked) -> None:
         """Keep ``order`` among those that ended; the oldest beyond ``ENDED_KEPT`` is forgotten."""
-        order.has_ended = True
+        order.has_ended, order.stated = True, None
         order.requests = []
         self.ended_lately.add(order.order_id)
         self._ended[order.order_id] = None
@@ -221,7 +226,6 @@ class BrokerOrders:
         """Keep ``order``, which had ended, among those that have not: the broker works another incarnation of it."""
         order.has_ended = False
         self._ended.pop(order.order_id, None)
-        self.ended_lately.discard(order.order_id)
 
     def get(self, order_id: int) -> Tracked | None:
         """Return the order with our own id."""
@@ -266,6 +270,12 @@ class BrokerOrders:
             return False
         if len(order.perm_ids) == PERM_IDS_MAX:
             return True  # split as it is, and no broker gives so many
+        if order.perm_ids:
+            order.awaits_fills = False  # whatever has ended, this life has not
+        else:
+            # What was told without a permanent id was told of this one.
+            order.done = {perm_id: order.done[0]} if order.done else {}
+            order.filled = {perm_id: order.filled[0]} if order.filled else {}
         order.perm_ids = [*order.perm_ids, perm_id]
         self._by_perm[perm_id] = order.order_id
         if order.is_split:
