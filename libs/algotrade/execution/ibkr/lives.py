@@ -94,7 +94,8 @@ class Lives:
         self.fills_told(order, time_ns)
         if order.has_ended:
             return
-        if order.executed >= max(order.most, order.stated or 0) and not order.lives_twice:
+        most = max(order.terms.quantity, order.asked, order.stated or 0)
+        if order.executed >= most and not order.lives_twice:
             self._orders.ended(order)
 
     def fills_told(self, order: Tracked, time_ns: int) -> None:

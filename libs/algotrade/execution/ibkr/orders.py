@@ -111,9 +111,9 @@ class Tracked(msgspec.Struct, kw_only=True):
         return self.terms.side
 
     @property
-    def most(self) -> Decimal:
-        """Return the largest quantity that the broker may have it with."""
-        return max((self.terms.quantity, *(one.wanted.quantity for one in self.requests if one.wanted is not None)))
+    def asked(self) -> Decimal:
+        """Return the largest quantity that a change under way asks for, 0 where none is."""
+        return max((one.wanted.quantity for one in self.requests if one.wanted is not None), default=Decimal(0))
 
     @property
     def may_fill(self) -> Decimal:
@@ -121,8 +121,7 @@ class Tracked(msgspec.Struct, kw_only=True):
 
         A change that is under way may be made to any of them.
         """
-        asked = max((one.wanted.quantity for one in self.requests if one.wanted is not None), default=Decimal(0))
-        each = (self.filled.get(perm_id, max(self.quantities.get(perm_id, self.terms.quantity), asked))
+        each = (self.filled.get(perm_id, max(self.quantities.get(perm_id, self.terms.quantity), self.asked))
                 for perm_id in self.perm_ids)
         return sum(each, Decimal(0))
 
