@@ -13,6 +13,7 @@ from algotrade.domain import (
     Instrument,
     Instruments,
     IntentId,
+    Liquidation,
     OrderStatus,
     OrderType,
     Side,
@@ -81,3 +82,8 @@ def _fills(rows: list[tuple[int, int, Side, int, int, int]]) -> list[Fill]:
              time_ns=time_ns)
         for number, (time_ns, instrument, side, quantity, cents, fee) in enumerate(sorted(rows))
     ]
+
+
+def liquidation(sequence: int, execution_id: str, quantity: int) -> Liquidation:
+    return Liquidation(sequence=sequence, execution_id=execution_id, instrument=0, side=Side.SELL,
+                       quantity=Decimal(quantity), price=Decimal("99.5"), event_time_ns=DAY_NS)

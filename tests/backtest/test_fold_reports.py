@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from algotrade.backtest.fold_reports import RunFold, RunTooLarge
 from algotrade.domain import ExecType, OrderStatus, Side
-from tests.backtest.makers import intent, report, trade
+from tests.backtest.makers import intent, liquidation, report, trade
 
 
 def folded(*reports, **bounds):
@@ -77,6 +77,16 @@ def test_a_correction_to_nothing_takes_the_fill_back():
     fold = folded(trade(1, "0000.aa.01", 4), trade(2, "0000.aa.02", 0, exec_type=ExecType.TRADE_CORRECT))
 
     assert fold.fills == []
+
+
+def test_what_the_broker_liquidated_is_listed_by_itself_as_it_was_last_told():
+    told = [liquidation(1, "a.b.01", 40), liquidation(2, "a.c.01", 5), liquidation(3, "a.b.02", 30),
+            liquidation(4, "a.c.02", 0)]
+
+    fold = folded(*told, told[0])
+
+    assert [(one.execution_id, one.quantity) for one in fold.liquidations] == [("a.b.02", 30)]
+    assert (list(fold.fills), list(fold.orders), fold.duplicates) == ([], [], 1)
 
 
 def test_a_run_beyond_its_bounds_is_refused_with_the_bound():

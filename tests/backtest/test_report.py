@@ -17,7 +17,7 @@ from algotrade.backtest.report import EventCounts, Heading, ReportUnavailable, c
 from algotrade.backtest.report.view import CHARTS_MAX
 from algotrade.backtest.statistics import statistics_of
 from algotrade.domain import TRADE, ExecType, Instrument, Instruments, Kind, MarketBatch, OrderStatus, Side
-from tests.backtest.makers import CASH, DAY_NS, fill, intent, report, trade
+from tests.backtest.makers import CASH, DAY_NS, fill, intent, liquidation, report, trade
 
 EVIL = "<script>alert('x')</script>&\"<img src=http://evil.example>"
 
@@ -114,6 +114,12 @@ def test_the_page_says_what_was_run_and_what_came_of_it(tmp_path):
         "Our orders move no price.",
     ):
         assert expected in shown
+
+
+def test_the_page_says_what_the_broker_liquidated(tmp_path):
+    page = written(tmp_path, run_view(reports=[liquidation(1, "l.l.01", 40)]))
+
+    assert "The broker sold 40 AAPL at 99.5 USD by itself (execution l.l.01)." in page.text
 
 
 def test_text_of_the_run_is_text_and_nothing_else(tmp_path):

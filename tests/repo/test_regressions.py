@@ -70,5 +70,4 @@ def test_each_incident_is_a_test_that_asserts_and_runs(name, functions):
 
 def test_only_what_is_not_built_may_fail(functions):
     expected = [name for name, tests in functions.items() for test in tests if marked(test, "xfail")]
-    assert set(expected) == {"test_kill_switch_with_dead_bus", "test_broker_liquidation_reaches_the_strategy"}
-    assert len(expected) == 2
+    assert expected == ["test_kill_switch_with_dead_bus"]

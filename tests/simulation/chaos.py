@@ -2,7 +2,7 @@
 
 import msgspec
 
-from algotrade.domain import ExecutionReport, IntentId, Kind, Side, TimeInForce
+from algotrade.domain import ExecutionReport, IntentId, Kind, Liquidation, Side, TimeInForce
 from algotrade.strategy import Orders
 
 
@@ -11,6 +11,7 @@ class Memory(msgspec.Struct):
 
     told: int = 0
     targets: list[tuple[int, IntentId]] = []
+    liquidations: list[int] = []
 
 
 class Chaos:
@@ -65,6 +66,10 @@ class Chaos:
     def on_report(self, report: ExecutionReport) -> None:
         # Steered by every report and its order: a report early, late or twice changes all that follows.
         self._memory.told = self._mix(self._memory.told, report.sequence, int(report.exec_type), report.event_time_ns)
+
+    def on_liquidation(self, told: Liquidation) -> None:
+        self._memory.told = self._mix(self._memory.told, told.sequence, int(told.side), told.event_time_ns)
+        self._memory.liquidations = [*self._memory.liquidations, told.sequence]
 
     def state(self) -> bytes:
         return msgspec.msgpack.encode(self._memory)

@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 import numpy as np
 
-from algotrade.domain import CancelOrder, ExecType, OrderIntent, Side
+from algotrade.domain import CancelOrder, ExecType, Liquidation, OrderIntent, Side
 from algotrade.execution import BrokerEvent, Cancel, Command, Place, Replace
 
 ENDED = frozenset({ExecType.CANCELED, ExecType.REJECTED})
@@ -29,6 +29,7 @@ class Exchange:
     def __init__(self) -> None:
         self.orders: dict[int, Held] = {}
         self.placed: list[str] = []
+        self.liquidations: list[Liquidation] = []
         self.session: Session | None = None
         self.next_id = 1
         self.time_ns = 1
@@ -72,6 +73,16 @@ class Exchange:
         else:
             self.fill(broker_id, Decimal(int(dice.integers(1, 6))))
 
+    def liquidate(self, dice: np.random.Generator) -> None:
+        """Close something by itself: of no order, and it moves no holding that fills made."""
+        self.time_ns += 1
+        told = Liquidation(
+            execution_id=f"l.{len(self.liquidations)}.01", instrument=int(dice.integers(0, 3)), side=Side.SELL,
+            quantity=Decimal(int(dice.integers(1, 6))), price=Decimal(99), event_time_ns=self.time_ns)
+        self.liquidations.append(told)
+        if self.session is not None:
+            self.session.told.append(told)
+
     def fill(self, broker_id: int, quantity: Decimal) -> None:
         held = self.orders[broker_id]
         quantity = min(quantity, held.quantity - held.filled)
@@ -100,7 +111,7 @@ class Session:
         self._exchange = exchange
         self._dice = dice
         self._ids: dict[int, int] = {}
-        self.told: list[BrokerEvent] = []
+        self.told: list[BrokerEvent | Liquidation] = []
         self.is_closed = False
 
     @property
@@ -114,6 +125,7 @@ class Session:
             self._exchange.session = self
             # The whole truth, as the snapshots of a broker tell it: all of it again, to whoever asks.
             self.told.extend(event for held in self._exchange.orders.values() for event in held.said)
+            self.told.extend(self._exchange.liquidations)
         return self._exchange.session is self
 
     def may_send(self, intent: OrderIntent) -> bool:
@@ -132,10 +144,11 @@ class Session:
         if self._exchange.session is self:
             self._exchange.take(self._ids[command.order_id], command)
 
-    def events(self) -> list[BrokerEvent]:
+    def events(self) -> list[BrokerEvent | Liquidation]:
         some = int(self._dice.integers(0, len(self.told) + 1))
         taken, self.told = self.told[:some], self.told[some:]
-        return taken + taken[-1:] if taken and taken[-1].exec_type is ExecType.TRADE else taken
+        may_come_twice = taken and (isinstance(taken[-1], Liquidation) or taken[-1].exec_type is ExecType.TRADE)
+        return taken + taken[-1:] if may_come_twice else taken
 
     def heard(self, event: BrokerEvent) -> None:
         assert event.order_id in self._ids, f"evidence of order {event.order_id}, which was never bound"

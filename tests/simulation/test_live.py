@@ -15,7 +15,7 @@ import pytest
 from algotrade.bus import BusError, MemoryBus, Schema, Superseded, TopicReader, values_of
 from algotrade.bus.market_reader import rising_records as live_records
 from algotrade.bus.topics import DATA_PLANE, MARKET_QUOTES, ORDER_PLANE, STRATEGY_PLANE, TOPICS
-from algotrade.domain import ExecutionReport, Kind, MarketBatch, OrderIntent, SimulatedClock
+from algotrade.domain import Kind, Liquidation, MarketBatch, OrderIntent, Report, SimulatedClock
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade.domain.market import Flag
 from algotrade.execution import IntentTaken, JournalRecord
@@ -115,6 +115,8 @@ class LiveWorld:
                 self.bus.unseat(str(self.dice.choice([INTENTS_TOPIC, JOURNAL_TOPIC])))
             if self.dice.random() < 0.2:
                 self.exchange.act(self.dice)
+            if self.dice.random() < 0.1:
+                self.exchange.liquidate(self.dice)
             if not self.stream:
                 break
         self.settle(names)
@@ -143,13 +145,17 @@ class LiveWorld:
 def check(world: LiveWorld, names: list[str]) -> None:
     twice = {intent: n for intent, n in Counter(world.exchange.placed).items() if n > 1}
     assert not twice
-    reports = world.read(REPORTS_TOPIC, Schema.REPORT, ExecutionReport)
-    said: dict[int, ExecutionReport] = {}
+    reports = world.read(REPORTS_TOPIC, Schema.REPORT, Report)
+    said: dict[int, Report] = {}
     for report in reports:
         assert said.setdefault(report.sequence, report) == report
     assert sorted(said) == list(range(1, len(said) + 1))
     filled = {i: Decimal(0) for i in range(3)}
+    liquidations = [report for report in said.values() if isinstance(report, Liquidation)]
+    assert [msgspec.structs.replace(told, sequence=0) for told in liquidations] == world.exchange.liquidations
     for report in said.values():
+        if isinstance(report, Liquidation):
+            continue
         filled[report.instrument] += (report.side or 0) * report.last_quantity
     assert filled == {i: world.exchange.position(i) for i in filled}
     intents = [intent.id for intent in world.read(INTENTS_TOPIC, Schema.INTENT, OrderIntent)]
@@ -158,6 +164,7 @@ def check(world: LiveWorld, names: list[str]) -> None:
     leading = [p for name, p in world.processes.items() if name.startswith(STRATEGY_PLANE) and p._leadership.leads]
     for plane in leading:
         assert plane.state.last_report == len(said)
+        assert plane._strategy._strategy._memory.liquidations == [told.sequence for told in liquidations]
 
 
 NAMES = [DATA_PLANE, f"{STRATEGY_PLANE} 0", f"{ORDER_PLANE} 0"]
@@ -170,6 +177,7 @@ def test_live_planes_agree_with_the_exchange(seed: int) -> None:
     world.go(NAMES, kill=0.0)
     check(world, NAMES)
     assert world.exchange.placed
+    assert world.exchange.liquidations
 
 
 @pytest.mark.parametrize("seed", range(25))

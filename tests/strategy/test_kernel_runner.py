@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from algotrade.domain import (
     BAR,
+    LIQUIDATION,
     TRADE,
     CancelOrder,
     Instrument,
@@ -40,7 +41,7 @@ from algotrade.strategy.intents import (
 )
 from algotrade.strategy.kernel import CHUNK_RECORDS_MAX
 from algotrade.strategy.ofi import OFI, OfiParameters
-from tests.strategy.worlds import INSTRUMENTS, RUN, SECOND_NS, bars, filled, host, quotes, seeds
+from tests.strategy.worlds import INSTRUMENTS, RUN, SECOND_NS, bars, filled, host, liquidation, quotes, seeds
 
 EMA = EmaCrossParameters(fast_period=2, slow_period=5)
 FLOW = OfiParameters(window_quotes=5, enter_ticks=1.0, exit_ticks=0.5, cooldown_ms=2000)
@@ -137,6 +138,17 @@ def test_reports_of_other_strategies_and_runs_are_passed_over():
 
     runner.fold(filled(order))
     assert runner.state() != before
+
+
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_a_liquidation_changes_nothing_that_a_strategy_of_ours_holds(case):
+    runner, kind = make(case)
+    host(runner, kind, CASES[case][3](400, 3), delay=2)
+    before = runner.state()
+
+    runner.fold([liquidation(instrument) for instrument in range(len(INSTRUMENTS))])
+
+    assert runner.state() == before
 
 
 @pytest.mark.parametrize("instrument", [-1, len(INSTRUMENTS)])
@@ -270,3 +282,30 @@ def test_bars_may_share_a_time_and_sequence_may_have_gaps():
     consumed, [order] = runner.advance(Kind.BAR, records)
 
     assert (consumed, order.id.sequence) == (2, 9)
+
+
+HEARD = np.dtype([("lots", "<f8"), ("numbers", "<f8")])
+
+
+@jit
+def hear(params, state, reports):
+    for report in reports:
+        if report["exec_type"] == LIQUIDATION:
+            mine = state[report["instrument"]]
+            mine["lots"] += report["side"] * report["last_quantity"]
+            mine["numbers"] += report["intent_sequence"] + report["intent_number"]
+
+
+@jit
+def want_nothing(params, state, records, intents):
+    return 0
+
+
+def test_a_kernel_hears_of_a_liquidation_of_whatever_strategy():
+    definition = msgspec.structs.replace(EMA_CROSS, name="hears", state_dtype=HEARD, step=want_nothing, fold=hear)
+    runner = KernelRunner(definition, EMA, INSTRUMENTS, RUN)
+
+    runner.fold([liquidation(0), liquidation(1), liquidation(1)])
+
+    assert runner._state["lots"].tolist() == [-40.0, -80.0, 0.0]
+    assert runner._state["numbers"].tolist() == [-2.0, -4.0, 0.0]

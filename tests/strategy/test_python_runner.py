@@ -23,7 +23,7 @@ from algotrade.domain import (
 from algotrade.strategy import Bar, Orders, PythonRunner, Quote, StateMismatch, Strategy, Trade
 from algotrade.strategy.orders import INTENTS_PER_RECORD_MAX
 from algotrade.strategy.python import CHUNK_RECORDS_MAX
-from tests.strategy.worlds import RUN, bars, filled, quotes
+from tests.strategy.worlds import RUN, bars, filled, liquidation, quotes
 
 ONE = Instruments([Instrument(id=0, symbol="ONE"), Instrument(id=1, symbol="TWO"), Instrument(id=2, symbol="THREE")])
 
@@ -54,6 +54,9 @@ class EveryTenth(Strategy):
 
     def on_report(self, report):
         self.reports.append(report)
+
+    def on_liquidation(self, told):
+        self.reports.append(told)
 
     def state(self):
         return str(self.seen).encode()
@@ -119,6 +122,23 @@ def orders() -> Orders:
     collected = Orders(strategy="s", run=RUN, instruments=ONE)
     collected.begin(5, 100)
     return collected
+
+
+def test_liquidations_reach_it_in_their_place_and_a_strategy_that_does_not_care_needs_no_callback():
+    runner = PythonRunner(strategy := EveryTenth(), ONE, RUN)
+    _, [order] = runner.advance(Kind.BAR, bars(10, 1))
+    [own] = filled(order)
+    told = liquidation(2)
+
+    runner.fold([own, told, own])
+
+    assert strategy.reports == [own, told, own]
+
+    class Deaf(Strategy):
+        name = "deaf"
+        kinds = frozenset({Kind.BAR})
+
+    PythonRunner(Deaf(), ONE, RUN).fold([told])
 
 
 def test_orders_of_every_type_come_out_on_ticks_and_lots():

@@ -15,10 +15,12 @@ from algotrade.domain import (
     Instrument,
     Instruments,
     Kind,
+    Liquidation,
     NewOrder,
     OrderIntent,
     OrderStatus,
     Records,
+    Side,
 )
 from algotrade.strategy import Runnable
 
@@ -85,6 +87,12 @@ def report(
         cumulative_quantity=cumulative, leaves_quantity=leaves, average_price=Decimal(100),
         event_time_ns=order.event_time_ns, last_quantity=last, last_price=Decimal(100),
     )
+
+
+def liquidation(instrument: int = 0, sequence: int = 1) -> Liquidation:
+    """Return a report of 40 that the broker sold by itself."""
+    return Liquidation(sequence=sequence, execution_id="l.l.l.01", instrument=instrument, side=Side.SELL,
+                       quantity=Decimal(40), price=Decimal("99.5"), event_time_ns=7)
 
 
 def filled(order: NewOrder) -> list[ExecutionReport]:

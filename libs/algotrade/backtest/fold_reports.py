@@ -6,7 +6,19 @@ from decimal import Decimal
 
 import msgspec
 
-from algotrade.domain import ExecType, ExecutionReport, Fill, IntentId, OrderStatus, OrderType, Side, TimeInForce
+from algotrade.domain import (
+    ExecType,
+    ExecutionReport,
+    Fill,
+    IntentId,
+    Liquidation,
+    OrderStatus,
+    OrderType,
+    Report,
+    Side,
+    TimeInForce,
+)
+from algotrade.execution.ledger import execution_and_revision
 
 ORDERS_MAX = 1_000_000
 """Orders of one run, about 1 kB each. A run with more is cut into periods, each with a report of its own."""
@@ -50,31 +62,40 @@ class RunFold:
 
     A TRADE_CORRECT states an execution anew and takes the place of the fill it corrects: the one with the same
     execution id but for what stands behind the last full stop (Interactive Brokers counts corrections there). One with
-    quantity 0 takes the fill back.
+    quantity 0 takes the fill back. What the broker liquidated is of no order, and listed by itself.
     """
 
     def __init__(self, orders_max: int = ORDERS_MAX, fills_max: int = FILLS_MAX) -> None:
         self._orders_max, self._fills_max = orders_max, fills_max
         self._orders: dict[IntentId, OrderOutcome] = {}
         self._fills: dict[str, Fill] = {}
+        self._liquidations: dict[str, Liquidation] = {}
         self._rejects: Counter[str] = Counter()
         self._cancel_rejects: Counter[str] = Counter()
         self._last_sequence = 0
         self._duplicates = 0
 
-    def feed(self, reports: Iterable[ExecutionReport]) -> None:
+    def feed(self, reports: Iterable[Report]) -> None:
         """Take in the next reports."""
         for report in reports:
             if report.sequence <= self._last_sequence:
                 self._duplicates += 1
                 continue
             self._last_sequence = report.sequence
-            self._fold(report)
+            if isinstance(report, Liquidation):
+                self._liquidations[execution_and_revision(report.execution_id)[0]] = report
+            else:
+                self._fold(report)
 
     @property
     def fills(self) -> Sequence[Fill]:
         """Return the fills in the order they were first reported."""
         return list(self._fills.values())
+
+    @property
+    def liquidations(self) -> Sequence[Liquidation]:
+        """Return what the broker closed by itself, each as it was last told, without those that it took back."""
+        return [told for told in self._liquidations.values() if told.quantity]
 
     @property
     def orders(self) -> Sequence[OrderOutcome]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 from enum import IntEnum
+from typing import TypeAlias
 
 import msgspec
 import numpy as np
@@ -68,6 +69,32 @@ class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, tag="execution_
     corrected_quantity: Decimal = Decimal(0)
 
 
+class Liquidation(msgspec.Struct, frozen=True, kw_only=True, tag="liquidation"):
+    """An execution by which the broker closed a position of the account by itself; on ``orders.reports`` too.
+
+    It belongs to no order, so no position of a strategy changes by it: whose position it was, only reconciliation can
+    tell. Every strategy with this instrument hears of it, once.
+
+    ``sequence``      counts with the reports; 0 before the order manager has taken it
+    ``execution_id``  the broker's. A correction is told as another one, with an id that differs behind the last full
+                      stop and the quantity that holds from now on, 0 where it is taken back
+    ``quantity``      units
+    ``price``         in the instrument's currency
+    """
+
+    sequence: int = 0
+    execution_id: str
+    instrument: int
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    event_time_ns: int
+
+
+Report: TypeAlias = ExecutionReport | Liquidation
+"""What ``orders.reports`` carries, numbered together."""
+
+
 class Fill(msgspec.Struct, frozen=True, kw_only=True, tag="fill"):
     """One execution as the ledger books it; unique by ``execution_id``."""
 
@@ -98,17 +125,26 @@ REPORT = np.dtype(
 """An execution report as kernels see it, 64 bytes. ``leaves_quantity`` is 0 once the order ended; side 0: none.
 
 ``last_quantity`` is what the report changes: of a TRADE_CORRECT the difference, negative where less was filled.
+
+A ``Liquidation`` is a row too: ``exec_type`` is LIQUIDATION, ``intent_sequence`` and ``intent_number`` are -1, side,
+``last_quantity`` and ``last_price`` are its own, the others 0.
 """
 
+LIQUIDATION = -1
+"""Stands where a row of ``REPORT`` has an ``ExecType``, of which FIX has none for it."""
 
-def report_records(reports: Sequence[ExecutionReport]) -> Records:
+
+def report_records(reports: Sequence[Report]) -> Records:
     """Return ``reports`` as an array of ``REPORT`` rows, in the same order."""
-    rows = [
-        (
-            r.event_time_ns, r.intent_id.sequence, r.intent_id.number, r.instrument, int(r.exec_type), int(r.side or 0),
-            float(r.corrected_quantity if r.exec_type is ExecType.TRADE_CORRECT else r.last_quantity),
-            float(r.last_price), float(r.cumulative_quantity), float(r.leaves_quantity),
-        )
-        for r in reports
-    ]
-    return np.array(rows, dtype=REPORT)
+    return np.array([_row(report) for report in reports], dtype=REPORT)
+
+
+def _row(report: Report) -> tuple[float, ...]:
+    if isinstance(report, Liquidation):
+        return (report.event_time_ns, -1, -1, report.instrument, LIQUIDATION, int(report.side), float(report.quantity),
+                float(report.price), 0.0, 0.0)
+    is_correction = report.exec_type is ExecType.TRADE_CORRECT
+    return (report.event_time_ns, report.intent_id.sequence, report.intent_id.number, report.instrument,
+            int(report.exec_type), int(report.side or 0),
+            float(report.corrected_quantity if is_correction else report.last_quantity), float(report.last_price),
+            float(report.cumulative_quantity), float(report.leaves_quantity))

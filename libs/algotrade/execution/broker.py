@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from algotrade.domain import ExecType, IntentId, OrderIntent
+from algotrade.domain import ExecType, IntentId, Liquidation, OrderIntent
 from algotrade.risk import Approved
 from algotrade.telemetry.metrics import Samples
 
@@ -123,8 +123,11 @@ class LiveBroker(Protocol):
         """Hand over ``command``, which was journaled and bound; what becomes of it is told by ``events``."""
         ...
 
-    def events(self) -> list[BrokerEvent]:
-        """Return what the broker has told since the last call, in its order, and forget it."""
+    def events(self) -> list[BrokerEvent | Liquidation]:
+        """Return what the broker has told since the last call, in its order, and forget it.
+
+        A liquidation may come again, after a restart for one: who takes it knows it by its execution id.
+        """
         ...
 
     def heard(self, event: BrokerEvent) -> None:

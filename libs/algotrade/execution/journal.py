@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
-from algotrade.domain import IntentId
+from algotrade.domain import IntentId, Liquidation
 from algotrade.execution.broker import BrokerEvent, Cancel, Command, Place, Replace
 from algotrade.risk import Reason
 
@@ -31,7 +31,9 @@ class JournalEntry(msgspec.Struct, frozen=True, kw_only=True, tag="command"):
 
 
 class IntentTaken(msgspec.Struct, frozen=True, kw_only=True, tag="intent"):
-    """Live: an intent was handled at this moment. With ``BrokerTold`` it records the one order of all inputs.
+    """Live: an intent was handled at this moment.
+
+    With ``BrokerTold`` and ``Liquidation`` it records the one order of all inputs.
 
     A restart, and a standby, take the same inputs in the same order, and so come to the same state.
 
@@ -55,7 +57,7 @@ class BrokerTold(msgspec.Struct, frozen=True, kw_only=True, tag="broker"):
     event: BrokerEvent
 
 
-JournalRecord = JournalEntry | IntentTaken | BrokerTold
+JournalRecord = JournalEntry | IntentTaken | BrokerTold | Liquidation
 
 
 def journal_entry(command: Command, intent_id: IntentId, broker_order_id: int = 0) -> JournalEntry:

@@ -8,6 +8,7 @@ What is too old, or what the risk gate refuses, becomes a report and nothing els
 One writer, one thread: whoever owns the manager owns the truth about orders.
 """
 
+from collections import OrderedDict
 from decimal import Decimal
 
 import msgspec
@@ -19,6 +20,7 @@ from algotrade.domain import (
     Fill,
     Instruments,
     IntentId,
+    Liquidation,
     NewOrder,
     Order,
     OrderIntent,
@@ -27,7 +29,7 @@ from algotrade.domain import (
     ReplaceOrder,
 )
 from algotrade.execution.broker import BrokerEvent, Cancel, Command, Place, Replace
-from algotrade.execution.ledger import FillLedger, LedgerState
+from algotrade.execution.ledger import FillLedger, LedgerState, execution_and_revision
 from algotrade.execution.order_book import REQUESTS_MAX, OrderBook, OrderBookState
 from algotrade.execution.order_state import OrderEvent, follow
 from algotrade.risk import Approved, Gate, Reason, Refused
@@ -48,6 +50,9 @@ OCA_GROUP_CHARACTERS_MAX = 64
 """Of the name of a group (assumed: the broker documents no length)."""
 
 SAYS_NOTHING_OF_REQUESTS = {ExecType.NEW, ExecType.ORDER_STATUS, ExecType.RESTATED}
+
+LIQUIDATIONS_KEPT = 4_096
+"""The last liquidations, against telling one twice: the broker repeats those since midnight at every start."""
 
 REPLAYED_LATE = "intent_replayed_late"
 """Why an intent that was replayed does not trade."""
@@ -77,6 +82,7 @@ class ManagerState(msgspec.Struct, kw_only=True):
     unmatched: int = 0
     corrections: int = 0
     overfills: int = 0
+    liquidations: dict[str, int] = {}
 
 
 class OrderManager:
@@ -96,6 +102,7 @@ class OrderManager:
         self.unmatched = 0
         self.corrections = 0
         self.overfills = 0
+        self._liquidations: OrderedDict[str, int] = OrderedDict()
         self._reports = 0
 
     @property
@@ -186,11 +193,26 @@ class OrderManager:
         request_id = order.intent.id if request is None else request.id
         return [self._report(changed, event.exec_type, event.event_time_ns, request_id, reason=event.reason)]
 
+    def on_liquidation(self, told: Liquidation) -> list[Liquidation]:
+        """Take what the broker did in the account by itself; return the report of it, nothing where it is no news.
+
+        It moves no order and no position of ours, and counts in no limit.
+        """
+        name, revision = execution_and_revision(told.execution_id)
+        if revision <= self._liquidations.get(name, 0):
+            return []
+        self._liquidations[name] = revision
+        if len(self._liquidations) > LIQUIDATIONS_KEPT:
+            self._liquidations.popitem(last=False)
+        self._reports += 1
+        return [msgspec.structs.replace(told, sequence=self._reports)]
+
     def state(self) -> ManagerState:
         """Return everything that a restart needs; the gate keeps its own."""
         return ManagerState(orders=self.orders.state(), ledger=self.ledger.state(), reports=self._reports,
                             refused=dict(self.refused), late_fills=self.late_fills, unmatched=self.unmatched,
-                            corrections=self.corrections, overfills=self.overfills)
+                            corrections=self.corrections, overfills=self.overfills,
+                            liquidations=dict(self._liquidations))
 
     def restore(self, state: ManagerState) -> None:
         """Go on from ``state``."""
@@ -202,6 +224,7 @@ class OrderManager:
         self.unmatched = state.unmatched
         self.corrections = state.corrections
         self.overfills = state.overfills
+        self._liquidations = OrderedDict(state.liquidations)
 
     def _new(self, intent: NewOrder, now_ns: int, decided: Reason | None) -> Handling:
         order = self._order(intent)

@@ -22,7 +22,8 @@ class KernelStrategy(msgspec.Struct, frozen=True, kw_only=True):
     ``pack``         (parameters, instrument) -> the instrument's row of ``params_dtype``, a tuple
     ``params_dtype``, ``state_dtype``  one row per instrument, indexed by ``Instrument.id``
     ``step``         (params, state, records, intents) -> number of rows of ``intents`` written
-    ``fold``         (params, state, reports) -> nothing; ``reports`` are rows of ``REPORT`` of this strategy's orders
+    ``fold``         (params, state, reports) -> nothing; ``reports`` are rows of ``REPORT``: of this strategy's orders,
+                     and what the broker liquidated, whosever it was
     ``intents_per_record_max``  rows that one record may make ``step`` write
 
     The contract of the two functions:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from algotrade.domain.execution import REPORT, ExecutionReport, report_records
+from algotrade.domain.execution import REPORT, Liquidation, Report, report_records
 from algotrade.domain.instrument import Instruments
 from algotrade.domain.market import LAYOUTS, Kind, Records, no_records, read_only
 from algotrade.domain.order import CancelOrder, IntentId, OrderIntent, OrderType, ReplaceOrder, Side, TimeInForce
@@ -80,9 +80,10 @@ class KernelRunner:
                 return consumed, intents
         return consumed, []
 
-    def fold(self, reports: Sequence[ExecutionReport]) -> None:
-        """Hand reports on this strategy's orders of this run to the kernel."""
-        own = [r for r in reports if r.intent_id.strategy == self.name and r.intent_id.run == self._run]
+    def fold(self, reports: Sequence[Report]) -> None:
+        """Hand reports on this strategy's orders of this run, and liquidations, to the kernel."""
+        own = [r for r in reports if isinstance(r, Liquidation)
+               or (r.intent_id.strategy == self.name and r.intent_id.run == self._run)]
         if own:
             assert all(0 <= r.instrument < len(self._instruments) for r in own), "report of an unknown instrument"
             self._definition.fold(self._params, self._state, report_records(own))

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from algotrade.domain.execution import ExecutionReport
+from algotrade.domain.execution import ExecutionReport, Liquidation, Report
 from algotrade.domain.market import Kind, Records
 from algotrade.domain.order import OrderIntent
 from algotrade.strategy.definition import KernelStrategy
@@ -70,8 +70,11 @@ class Runnable(Protocol):
         """
         ...
 
-    def fold(self, reports: Sequence[ExecutionReport]) -> None:
-        """Take note of ``reports``, in order; those of other strategies and runs are passed over."""
+    def fold(self, reports: Sequence[Report]) -> None:
+        """Take note of ``reports``, in order; those of other strategies and runs are passed over.
+
+        A liquidation is everybody's.
+        """
         ...
 
     def state(self) -> bytes:
@@ -151,6 +154,13 @@ class Strategy(Protocol):
 
     def on_report(self, report: ExecutionReport) -> None:  # noqa: ARG002
         """Take note of what happened to an order of this strategy."""
+        return
+
+    def on_liquidation(self, told: Liquidation) -> None:  # noqa: ARG002
+        """Take note that the broker closed a position of the account by itself; no position of ours is changed by it.
+
+        Whether it was this strategy's is for it, or for people, to judge: a report of an order comes only of an order.
+        """
         return
 
     def state(self) -> bytes:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from algotrade.domain.execution import ExecutionReport
+from algotrade.domain.execution import Liquidation, Report
 from algotrade.domain.instrument import Instruments
 from algotrade.domain.market import LAYOUTS, Kind, Records
 from algotrade.domain.order import OrderIntent
@@ -59,10 +59,15 @@ class PythonRunner:
                     return consumed, intents
         return consumed, []
 
-    def fold(self, reports: Sequence[ExecutionReport]) -> None:
-        """Hand reports on this strategy's orders of this run to ``on_report``, one at a time."""
+    def fold(self, reports: Sequence[Report]) -> None:
+        """Hand reports on this strategy's orders of this run to ``on_report``, one at a time, in their order.
+
+        Liquidations go to ``on_liquidation``.
+        """
         for report in reports:
-            if report.intent_id.strategy == self.name and report.intent_id.run == self._run:
+            if isinstance(report, Liquidation):
+                self._strategy.on_liquidation(report)
+            elif report.intent_id.strategy == self.name and report.intent_id.run == self._run:
                 self._strategy.on_report(report)
 
     def state(self) -> bytes:

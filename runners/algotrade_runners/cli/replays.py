@@ -10,15 +10,16 @@ from algotrade.bus.market import MARKET_TOPICS
 from algotrade.bus.market_reader import rising_records
 from algotrade.bus.port import Outgoing
 from algotrade.bus.replay import Letter, Parses, ReplayRefused, letter_of_topic, letters_on, replayable, topic_of
-from algotrade.domain import ExecutionReport, OrderIntent
+from algotrade.domain import OrderIntent, Report
 from algotrade_runners.replay_time import INTENTS_TOPIC, REPORTS_TOPIC
 
 _INTENT: Any = OrderIntent  # a union of tagged structs: msgspec takes it, type checkers call it no type
+_REPORT: Any = Report
 
 PARSES: Parses = {
     **{topic: rising_records(kind) for kind, topic in MARKET_TOPICS.items()},
     INTENTS_TOPIC: values_of(Schema.INTENT, _INTENT),
-    REPORTS_TOPIC: values_of(Schema.REPORT, ExecutionReport),
+    REPORTS_TOPIC: values_of(Schema.REPORT, _REPORT),
 }
 """Not the journal, which only says what its plane did; not snapshots, whose last one would become the newest state; not
 what was quarantined, which nobody reads."""

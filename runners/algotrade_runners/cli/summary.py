@@ -22,6 +22,7 @@ def print_summary(results: Results, outcome: Outcome, out: Path, console: Consol
         ("lost / handled twice", f"{summary.events_lost:,} / {summary.events_duplicated:,}"),
         ("intents / orders / fills", f"{summary.intents:,} / {summary.orders:,} / {summary.fills:,}"),
         ("refused", f"{summary.rejects:,}" + (f" ({rejects})" if rejects else "")),
+        *((("liquidated by the broker", f"{len(outcome.fold.liquidations):,}"),) if outcome.fold.liquidations else ()),
         ("profit and loss", f"{_money(summary.pnl)} {summary.currency}"),
         ("of which commissions", f"{_money(-statistics.commission)} {summary.currency}"),
         ("return / deepest drawdown", f"{statistics.return_share:+.2%} / {statistics.drawdown_max.share:.2%}"),

@@ -5,7 +5,7 @@ from typing import Any
 
 from algotrade.bus import Bus, Leadership, MarketReader, RepeatingOutput, Schema, Snapshots, TopicReader, values_of
 from algotrade.bus.topics import ORDER_PLANE
-from algotrade.domain import Clock, ExecutionReport, OrderIntent, Records
+from algotrade.domain import Clock, OrderIntent, Records, Report
 from algotrade.execution import JournalEntry, JournalRecord, LiveBroker, OrderManager, SimulatedBroker
 from algotrade.execution.remote.broker import RemoteBroker
 from algotrade.risk import Gate
@@ -80,8 +80,9 @@ def build_live_order_plane(settings: Settings, bus: Bus, clock: Clock, broker: L
 
 
 def _report_outputs(bus: Bus, state: OrderState) -> list[RepeatingOutput]:
+    of_reports: Any = Report
     return [RepeatingOutput(bus, REPORTS_TOPIC, position=position, shard=shard, plane=ORDER_PLANE,
-                            parse=values_of(Schema.REPORT, ExecutionReport))
+                            parse=values_of(Schema.REPORT, of_reports))
             for shard, position in _by_shard(bus, REPORTS_TOPIC, state.reports_positions)]
 
 

@@ -1,9 +1,10 @@
 """The order plane in real time: intents, market data and a broker's word as they come, and one record of their order.
 
 Nobody waits for anybody here, so what happens depends on what came first. That order is therefore an output too: every
-input that moves an order is journaled before what it leads to (``IntentTaken``, ``BrokerTold``). A restart reads the
-journal and takes the same inputs in the same order, with what the risk gate decided then, and so comes to the same
-orders and says the same reports; a standby does it all the time. Only what the journal does not have yet is new.
+input that makes a report is journaled before what it leads to (``IntentTaken``, ``BrokerTold``, ``Liquidation``). A
+restart reads the journal and takes the same inputs in the same order, with what the risk gate decided then, and so
+comes to the same orders and says the same reports; a standby does it all the time. Only what the journal does not have
+yet is new.
 
 A command is sent by who took its intent, once, after the journal has it. One that was journaled and perhaps not sent is
 never sent again: what became of it is for the broker to tell.
@@ -17,7 +18,7 @@ import msgspec
 from algotrade.bus import Bus, Leadership, MarketReader, Received, RepeatingOutput, Schema, Snapshots, TopicReader
 from algotrade.bus.market import instrument_key
 from algotrade.bus.topics import ORDER_PLANE
-from algotrade.domain import Clock, ExecType, ExecutionReport, NewOrder, OrderIntent, read_only
+from algotrade.domain import Clock, ExecType, Liquidation, NewOrder, OrderIntent, Report, read_only
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade.execution import (
     BrokerEvent,
@@ -187,6 +188,8 @@ class LiveOrderPlane:
             elif isinstance(record, BrokerTold):
                 self._broker.heard(record.event)
                 self._on_event(record.event)
+            elif isinstance(record, Liquidation):
+                self._on_liquidation(record)
             self._unapplied.popleft()
         return True
 
@@ -210,13 +213,23 @@ class LiveOrderPlane:
         return self._pending[shard]
 
     def _hear(self) -> None:
-        for event in self._broker.events():
-            self._on_event(event)
+        for told in self._broker.events():
+            if isinstance(told, Liquidation):
+                self._on_liquidation(told)
+            else:
+                self._on_event(told)
 
     def _on_event(self, event: BrokerEvent) -> None:
         self._journal.send(INPUT_KEY, Schema.JOURNAL, BrokerTold(event=event))
         self.state.broker_events += 1
         for report in self._manager.on_broker(event):
+            self._report(report)
+
+    def _on_liquidation(self, told: Liquidation) -> None:
+        """Journal and report what the broker did by itself; what is no news is not journaled either."""
+        for report in self._manager.on_liquidation(told):
+            self._journal.send(INPUT_KEY, Schema.JOURNAL, told)
+            self.state.broker_events += 1
             self._report(report)
 
     def _take_intents(self) -> None:
@@ -257,11 +270,11 @@ class LiveOrderPlane:
                 self._origins_ns[command.order_id] = received.origin_time_ns
             self._broker.send(command)
 
-    def _report(self, report: ExecutionReport, *, is_again: bool = False) -> None:
+    def _report(self, report: Report, *, is_again: bool = False) -> None:
         key = instrument_key(report.instrument)
         self._reports[self._bus.partition_for(REPORTS_TOPIC, key)].send(key, Schema.REPORT, report)
         self.state.reports += 1
-        if is_again:
+        if is_again or isinstance(report, Liquidation):
             return
         self.state.fills += report.exec_type is ExecType.TRADE
         if report.exec_type is ExecType.NEW:

@@ -4,7 +4,7 @@ from typing import Any
 
 from algotrade.bus import Bus, Leadership, MarketReader, RepeatingOutput, Schema, Snapshots, TopicReader, values_of
 from algotrade.bus.topics import STRATEGY_MERGES, STRATEGY_PLANE
-from algotrade.domain import ExecutionReport, OrderIntent
+from algotrade.domain import OrderIntent, Report
 from algotrade.strategy import KernelRunner, Runnable
 from algotrade_runners.replay_time import INTENTS_TOPIC, REPORTS_TOPIC
 from algotrade_runners.settings import Settings, strategy_of
@@ -33,10 +33,11 @@ def build_strategy_plane(settings: Settings, bus: Bus, strategy: Runnable | None
     state = snapshots.restored(StrategyState) or StrategyState()
     snapshots.check_inputs()
     of_intents: Any = OrderIntent  # a union of tagged structs: msgspec takes it, type checkers call it no type
+    of_reports: Any = Report
     return StrategyPlane(
         bus=bus, leadership=leadership, snapshots=snapshots, strategy=strategy, state=state,
         market=MarketReader(bus, group=STRATEGY_PLANE, cursor=state.cursor, shards=(shard,)),
-        reports=TopicReader(bus, REPORTS_TOPIC, values_of(Schema.REPORT, ExecutionReport), group=STRATEGY_PLANE,
+        reports=TopicReader(bus, REPORTS_TOPIC, values_of(Schema.REPORT, of_reports), group=STRATEGY_PLANE,
                             position=state.reports_position, partition=shard),
         output=RepeatingOutput(bus, INTENTS_TOPIC, position=state.intents_position, shard=shard, plane=STRATEGY_PLANE,
                                parse=values_of(Schema.INTENT, of_intents)), shard=shard,
@@ -54,11 +55,12 @@ def build_live_strategy_plane(settings: Settings, bus: Bus, strategy: Runnable |
     state = snapshots.restored(StrategyState) or StrategyState()
     snapshots.check_inputs()
     of_intents: Any = OrderIntent
+    of_reports: Any = Report
     of_merges = values_of(Schema.MERGE, Merge)
     return LiveStrategyPlane(
         bus=bus, leadership=leadership, snapshots=snapshots, strategy=strategy, state=state,
         market=MarketReader(bus, group=STRATEGY_PLANE, cursor=state.cursor, shards=(shard,)),
-        reports=TopicReader(bus, REPORTS_TOPIC, values_of(Schema.REPORT, ExecutionReport), group=STRATEGY_PLANE,
+        reports=TopicReader(bus, REPORTS_TOPIC, values_of(Schema.REPORT, of_reports), group=STRATEGY_PLANE,
                             position=state.reports_position, partition=shard),
         merges=TopicReader(bus, STRATEGY_MERGES, of_merges, group=STRATEGY_PLANE, position=state.merges_position,
                            partition=shard),

@@ -28,7 +28,7 @@ from algotrade.bus import (
 )
 from algotrade.bus.market import instrument_key
 from algotrade.bus.topics import STRATEGY_MERGES, STRATEGY_PLANE
-from algotrade.domain import ExecutionReport, MarketBatch, OrderIntent
+from algotrade.domain import MarketBatch, OrderIntent, Report
 from algotrade.strategy import Runnable
 from algotrade.telemetry import get_log
 from algotrade.telemetry.metrics import Samples
@@ -54,7 +54,7 @@ class LiveStrategyPlane:
 
     name = STRATEGY_PLANE
 
-    def __init__(self, *, bus: Bus, leadership: Leadership, market: MarketReader, reports: TopicReader[ExecutionReport],
+    def __init__(self, *, bus: Bus, leadership: Leadership, market: MarketReader, reports: TopicReader[Report],
                  merges: TopicReader[Merge], merge_output: RepeatingOutput, output: RepeatingOutput,
                  snapshots: Snapshots, strategy: Runnable, records_between: int, state: StrategyState,
                  shard: int = 0) -> None:
@@ -62,7 +62,7 @@ class LiveStrategyPlane:
         self._leadership = leadership
         self._market = market
         self._reports = reports
-        self._pending: deque[Received[ExecutionReport]] = deque()
+        self._pending: deque[Received[Report]] = deque()
         self._merges = merges
         self._unmerged: deque[Merge] = deque()
         self._merge_output = merge_output

@@ -20,7 +20,7 @@ from algotrade.bus import (
 )
 from algotrade.bus.market import instrument_key
 from algotrade.bus.topics import DATA_PLANE, STRATEGY_PLANE
-from algotrade.domain import ExecutionReport, IntentId, Kind, MarketBatch, OrderIntent, Records, rows_to
+from algotrade.domain import ExecutionReport, IntentId, Kind, MarketBatch, OrderIntent, Records, Report, rows_to
 from algotrade.domain.execution import ExecType
 from algotrade.strategy import Runnable
 from algotrade.telemetry import get_log
@@ -71,7 +71,7 @@ class StrategyPlane:
 
     name = STRATEGY_PLANE
 
-    def __init__(self, *, bus: Bus, leadership: Leadership, market: MarketReader, reports: TopicReader[ExecutionReport],
+    def __init__(self, *, bus: Bus, leadership: Leadership, market: MarketReader, reports: TopicReader[Report],
                  output: RepeatingOutput, snapshots: Snapshots, strategy: Runnable, report_latency_ns: int,
                  records_between: int, state: StrategyState, shard: int = 0) -> None:
         self._bus = bus
@@ -86,7 +86,7 @@ class StrategyPlane:
         self._shard = shard
         self._is_alone = bus.partitions(INTENTS_TOPIC) == 1
         self._pending: deque[_Due] = deque()
-        self._late: list[Received[ExecutionReport]] = []
+        self._late: list[Received[Report]] = []
         self._known_ns = PROMISE_END
         """All reports that reach the strategy before it have been taken from the log, as far as they are there."""
         self._outstanding = set(state.outstanding)
@@ -259,7 +259,8 @@ class StrategyPlane:
         self._strategy.fold(due)
         self.state.reports += len(due)
         self.state.last_report = due[-1].sequence
-        for report in due:
+        # A simulated broker liquidates nobody.
+        for report in (one for one in due if isinstance(one, ExecutionReport)):
             if report.status.is_terminal:
                 self._outstanding.discard(report.intent_id)
             if report.exec_type in {ExecType.CANCELED, ExecType.REPLACED, ExecType.CANCEL_REJECTED} or (
@@ -301,4 +302,4 @@ class _Due(msgspec.Struct, frozen=True):
     """A report with the time at which it reaches the strategy."""
 
     arrival_ns: int
-    received: Received[ExecutionReport]
+    received: Received[Report]

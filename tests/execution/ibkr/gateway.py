@@ -7,7 +7,6 @@ import numpy as np
 from algotrade.domain import (
     QUOTE,
     CancelOrder,
-    ExecutionReport,
     IntentId,
     Kind,
     MarketBatch,
@@ -15,6 +14,7 @@ from algotrade.domain import (
     OrderIntent,
     OrderType,
     ReplaceOrder,
+    Report,
     Side,
     SimulatedClock,
     TimeInForce,
@@ -29,6 +29,7 @@ from algotrade.ibkr.wire import Answer, Codec, Request, framed
 from algotrade.ibkr.wire import answers as a
 from algotrade.ibkr.wire import requests as r
 from algotrade.risk import Gate, Limits
+from tests.execution.ibkr.world import reports_of
 from tests.gateway.trading.world import ACCOUNT, INSTRUMENTS, LISTINGS, T0
 
 SECOND = 10**9
@@ -158,7 +159,7 @@ class Floor:
     def __init__(self, listings: Listings = LISTINGS, *, arm: bool = True, **settings) -> None:
         self.clock = SimulatedClock(T0)
         self.trading = Trading(listings, TradingSettings(**settings))
-        self.reports: list[ExecutionReport] = []
+        self.reports: list[Report] = []
         self.arrived: list[Request] = []
         self.intents = self.sequence = 0
         self.gate = Gate(Limits(orders_per_window_max=1000, order_window_ns=1, reference_age_ns_max=2**61),
@@ -189,12 +190,12 @@ class Floor:
         self.begin(memory)
         self.broker.arm()
 
-    def pump(self) -> list[ExecutionReport]:
-        made = [report for event in self.broker.events() for report in self.manager.on_broker(event)]
+    def pump(self) -> list[Report]:
+        made = reports_of(self.broker, self.manager)
         self.reports += made
         return made
 
-    def quote(self, bid: float, ask: float, size: float = 1e6, instrument: int = 0) -> list[ExecutionReport]:
+    def quote(self, bid: float, ask: float, size: float = 1e6, instrument: int = 0) -> list[Report]:
         self.sequence += 1
         self.clock.advance_to(self.clock.time_ns() + SECOND)
         now_ns = self.clock.time_ns()
@@ -208,7 +209,7 @@ class Floor:
             self.wire.tell(self.trading.on_time(self.clock.time_ns()))
             self.pump()
 
-    def send(self, intent: OrderIntent) -> list[ExecutionReport]:
+    def send(self, intent: OrderIntent) -> list[Report]:
         handling = self.manager.on_intent(intent, self.clock.time_ns())
         self.reports += handling.reports
         if handling.command is not None:

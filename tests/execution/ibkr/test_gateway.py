@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from algotrade.domain import ExecType, OrderStatus, Side, TimeInForce
+from algotrade.domain import ExecType, Liquidation, OrderStatus, Side, TimeInForce
 from algotrade.gateway.trading import Presets
 from algotrade.ibkr.wire import answers as a
 from algotrade.ibkr.wire import requests as r
@@ -115,6 +115,10 @@ def test_corrections_busts_liquidations_and_people_at_the_screen():
     assert floor.position() == 100  # ours; the account's own truth stands beside it
     assert [p.quantity for p in floor.broker.account_positions if p.instrument == 0] == [75]
     assert (floor.count("liquidations"), floor.count("foreign_executions")) == (1, 1)
+    floor.restart()
+    floor.wait(3)
+    told = [(r.instrument, r.side, r.quantity) for r in floor.reports if isinstance(r, Liquidation)]
+    assert told == [(0, Side.SELL, 30)]
 
 
 @pytest.mark.parametrize("is_restarted", [False, True])

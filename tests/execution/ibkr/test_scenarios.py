@@ -2,9 +2,10 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
-from algotrade.domain import ExecType, OrderStatus, Side
+from algotrade.domain import ExecType, Liquidation, OrderStatus, Side
 from algotrade.ibkr import session as s
 from algotrade.ibkr.wire import answers as a
 from tests.execution.ibkr.world import (
@@ -288,35 +289,68 @@ def test_two_permids_of_which_the_end_of_one_is_never_told():
     assert (desk.status(), desk.reserved(), desk.broker.disarmed_because) == (OrderStatus.FILLED, 0, "")
 
 
+def liquidated(quantity, exec_id="l.l.l.01", **terms):
+    """What the broker tells of what it sells by itself."""
+    return execution(quantity, exec_id=exec_id, reference="", order_id=0, perm_id=4711, client_id=0,
+                     **{"side": "SLD", "liquidation": 1, **terms})
+
+
 def test_broker_liquidation():
-    """What the broker sells by itself is adopted: counted, shown as a position, and booked to no order of ours."""
-    desk = Desk()
-    desk.snapshot(position(500))
-
-    desk.say(execution(200, exec_id="l.l.l.01", reference="", order_id=0, perm_id=4711, client_id=0, side="SLD",
-                       liquidation=1),
-             position(300))
-
-    assert desk.count("liquidations") == 1
-    assert [(p.instrument, p.quantity) for p in desk.broker.account_positions] == [(0, 300)]
-    assert desk.quantity() == 0
-    assert desk.reports == []
-
-
-@pytest.mark.xfail(strict=True, raises=AssertionError,
-                   reason="whose position it was is for reconciliation to say, which is not built yet: it makes "
-                          "reports of the difference, and strategies fold those")
-def test_broker_liquidation_reaches_the_strategy():
+    """What the broker sells by itself is adopted and told to strategies at once; it is booked to no order of ours."""
     desk = working()
-    desk.say(execution(100), status_of("Filled", filled=100))
-    assert desk.quantity() == 100
+    desk.say(execution(100), status_of("Filled", filled=100), position(100))
+    before = list(desk.reports)
 
-    desk.say(execution(40, exec_id="l.l.l.01", reference="", order_id=0, perm_id=4711, client_id=0, side="SLD",
-                       liquidation=1),
-             position(60))
-    desk.wait(60)
+    [told] = desk.say(liquidated(40, price=99.5), position(60))
 
-    assert sum(report.side * report.last_quantity for report in desk.reports if report.side) == 60
+    assert isinstance(told, Liquidation)
+    assert (told.sequence, told.instrument, told.side) == (len(before) + 1, 0, Side.SELL)
+    assert (told.quantity, told.price, told.execution_id) == (40, Decimal("99.5"), "l.l.l.01")
+    assert told.event_time_ns == before[-1].event_time_ns
+    assert desk.count("liquidations") == 1
+    assert [(p.instrument, p.quantity) for p in desk.broker.account_positions] == [(0, 60)]
+    assert (desk.status(), desk.quantity()) == (OrderStatus.FILLED, 100)
+
+
+def test_a_liquidation_is_told_once_and_anew_where_it_is_corrected():
+    desk = Desk()
+    [first] = desk.say(liquidated(40))
+    assert desk.say(liquidated(40)) == []
+    [second] = desk.say(liquidated(30, exec_id="l.l.l.02"))
+    assert desk.say(liquidated(40)) == []
+    assert [(one.sequence, one.quantity) for one in (first, second)] == [(1, 40), (2, 30)]
+
+    after = Desk(memory=desk.broker.state(), connected=False)
+    after.manager.restore(desk.manager.state())
+    after.broker.arm()
+    after.connect(liquidated(40), liquidated(30, exec_id="l.l.l.02"), liquidated(7, exec_id="m.m.m.01"))
+    assert [(one.sequence, one.quantity) for one in after.reports] == [(3, 7)]
+
+
+def test_a_liquidation_that_nobody_has_taken_survives_a_restart():
+    desk = Desk()
+    desk.session.told.append(s.Told(liquidated(40), desk.clock.time_ns()))
+    desk.broker.arm()
+
+    after = Desk(memory=desk.broker.state(), connected=False)
+
+    assert [one.quantity for one in after.pump()] == [40]
+
+
+def test_a_liquidation_of_what_is_not_traded_here_is_counted_and_told_to_nobody():
+    desk = Desk()
+    told = liquidated(40)
+    elsewhere = msgspec.structs.replace(told, contract=msgspec.structs.replace(told.contract, con_id=4))
+    assert desk.say(elsewhere) == []
+    assert desk.count("liquidations") == 1
+
+
+def test_a_liquidation_of_no_known_side_is_set_aside():
+    desk = Desk()
+    assert desk.say(liquidated(40, side="?")) == []
+    assert desk.count("liquidations") == 0
+    assert [one.because for one in desk.broker.set_aside] == ["its side is '?'; allowed: BOT, SLD"]
+    assert "set aside" in desk.broker.disarmed_because
 
 
 def test_empty_snapshot_on_disconnect():

@@ -4,15 +4,16 @@ from decimal import Decimal
 
 from algotrade.domain import (
     CancelOrder,
-    ExecutionReport,
     Instrument,
     Instruments,
     IntentId,
+    Liquidation,
     NewOrder,
     OrderIntent,
     OrderStatus,
     OrderType,
     ReplaceOrder,
+    Report,
     Side,
     SimulatedClock,
     TimeInForce,
@@ -112,6 +113,12 @@ class SpokenSession:
         return {"algotrade_ibkr_connected": 1.0}
 
 
+def reports_of(broker: IbkrBroker, manager: OrderManager) -> list[Report]:
+    """Return the reports of what the broker has told."""
+    return [report for told in broker.events() for report in
+            (manager.on_liquidation(told) if isinstance(told, Liquidation) else manager.on_broker(told))]
+
+
 class Desk:
     """Sends intents as the order plane does, takes evidence, and keeps every report."""
 
@@ -126,7 +133,7 @@ class Desk:
         self.broker = IbkrBroker(self.session, CONTRACTS, instruments, settings, self.clock)
         if memory:
             self.broker.restore(memory)
-        self.reports: list[ExecutionReport] = []
+        self.reports: list[Report] = []
         self.connection = 0
         if connected:
             self.broker.arm()
@@ -134,36 +141,36 @@ class Desk:
 
     # The broker's side.
 
-    def say(self, *answers) -> list[ExecutionReport]:
+    def say(self, *answers) -> list[Report]:
         """Let the broker tell ``answers``; return the reports that they lead to."""
         self.session.told += [s.Told(answer, self.clock.time_ns()) for answer in answers]
         return self.pump()
 
-    def pump(self) -> list[ExecutionReport]:
-        made = [report for event in self.broker.events() for report in self.manager.on_broker(event)]
+    def pump(self) -> list[Report]:
+        made = reports_of(self.broker, self.manager)
         self.reports += made
         return made
 
-    def wait(self, seconds: float) -> list[ExecutionReport]:
+    def wait(self, seconds: float) -> list[Report]:
         self.clock.advance_to(self.clock.time_ns() + int(seconds * SECOND))
         return self.pump()
 
-    def link(self, channel, state, *, code=None) -> list[ExecutionReport]:
+    def link(self, channel, state, *, code=None) -> list[Report]:
         self.session.told.append(s.LinkChanged(channel=channel, state=state, time_ns=self.clock.time_ns(),
                                                connection=self.connection, code=code))
         return self.pump()
 
-    def disconnect(self) -> list[ExecutionReport]:
+    def disconnect(self) -> list[Report]:
         self.session.disarmed_because = "not connected"
         return self.link(s.Channel.SOCKET, s.SocketState.DOWN)
 
-    def connect(self, *answers) -> list[ExecutionReport]:
+    def connect(self, *answers) -> list[Report]:
         """Connect; the broker tells ``answers`` in its four snapshots, and nothing else."""
         self.connection += 1
         made = self.link(s.Channel.SOCKET, s.SocketState.CONNECTED)
         return made + self.snapshot(*answers)
 
-    def snapshot(self, *answers) -> list[ExecutionReport]:
+    def snapshot(self, *answers) -> list[Report]:
         made = self.say(*answers)
         self.session.disarmed_because = ""
         kinds = (a.OpenOrder, a.CompletedOrder, a.ExecutionData, a.PositionData)
@@ -178,7 +185,7 @@ class Desk:
         """How many times the broker was asked for everything."""
         return sum(isinstance(one, r.RequestOpenOrders) for one in self.session.asked)
 
-    def answer_look(self, *answers) -> list[ExecutionReport]:
+    def answer_look(self, *answers) -> list[Report]:
         """Answer the last look to its end: with ``answers`` and nothing else."""
         req_id = next(one.req_id for one in reversed(self.session.asked) if isinstance(one, r.RequestExecutions))
         return self.say(*answers, a.OpenOrderEnd(), a.CompletedOrdersEnd(), a.ExecutionDataEnd(req_id=req_id),
@@ -186,7 +193,7 @@ class Desk:
 
     # Our side.
 
-    def intent(self, intent: OrderIntent) -> list[ExecutionReport]:
+    def intent(self, intent: OrderIntent) -> list[Report]:
         handling = self.manager.on_intent(intent, self.clock.time_ns())
         made = list(handling.reports)
         if handling.command is not None:

@@ -10,7 +10,7 @@ from algotrade.backtest.fold_reports import RunFold
 from algotrade.backtest.holdings import Holding, holdings_of
 from algotrade.backtest.marks import MarkSampler
 from algotrade.backtest.statistics import Statistics
-from algotrade.domain import Fill, Instrument, Instruments, Records
+from algotrade.domain import Fill, Instrument, Instruments, Liquidation, Records, Side
 
 CHARTS_MAX = 24
 """Price charts in one report: the instruments traded most. Each takes about 100 kB."""
@@ -86,9 +86,16 @@ def view_of(
     return RunView(
         heading=heading, statistics=statistics, curve=curve, events=events, charts=charts, charts_left_out=left_out,
         holdings=tuple(holdings_of(curve.positions, curve.marks, instruments)), rejects=fold.rejects,
-        cancel_rejects=fold.cancel_rejects, quality=dict(quality), statements=tuple(statements),
+        cancel_rejects=fold.cancel_rejects, quality=dict(quality),
+        statements=(*statements, *(_liquidated(told, instruments[told.instrument]) for told in fold.liquidations)),
         assumptions=tuple(assumptions),
     )
+
+
+def _liquidated(told: Liquidation, instrument: Instrument) -> str:
+    verb = "bought" if told.side is Side.BUY else "sold"
+    return (f"The broker {verb} {told.quantity} {instrument.symbol} at {told.price} {instrument.currency} by itself "
+            f"(execution {told.execution_id}). It is of no order of this run and in none of its figures.")
 
 
 def _charts(fold: RunFold, sampler: MarkSampler, instruments: Instruments) -> tuple[tuple[PriceView, ...], int]:

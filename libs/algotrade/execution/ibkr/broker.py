@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from algotrade.domain import CancelOrder, Clock, ExecType, Instruments, OrderIntent
+from algotrade.domain import CancelOrder, Clock, ExecType, Instruments, Liquidation, OrderIntent
 from algotrade.execution.broker import BrokerError, BrokerEvent, Cancel, Command, Place, Replace
 from algotrade.execution.ibkr.evidence import Evidence
 from algotrade.execution.ibkr.executions import Executions, SetAside, Told
@@ -70,13 +70,14 @@ class OrderSession(Protocol):
 class Memory(msgspec.Struct, kw_only=True):
     """What a restart needs: our orders as the broker knows them, the last executions, the highest order id used.
 
-    ``events``  evidence that nobody has taken yet
+    ``events``, ``liquidations``  that nobody has taken yet
     """
 
     orders: list[Tracked]
     executions: list[Told]
     events: list[BrokerEvent]
     last_order_id: int
+    liquidations: list[Liquidation] = []
 
 
 class IbkrBroker:
@@ -216,12 +217,13 @@ class IbkrBroker:
         except s.Refused as over:
             raise BrokerError(f"the session is over: {over}") from over
 
-    def events(self) -> list[BrokerEvent]:
+    def events(self) -> list[BrokerEvent | Liquidation]:
         """Return what the broker has told since the last call. Raises ``BrokerError`` as ``arm`` does."""
         if self._is_started:
             self._take()
-        events = list(self._events)
+        events: list[BrokerEvent | Liquidation] = [*self._events, *self._foreign.liquidations]
         self._events.clear()
+        self._foreign.liquidations.clear()
         return events
 
     def heard(self, event: BrokerEvent) -> None:
@@ -236,7 +238,8 @@ class IbkrBroker:
     def state(self) -> bytes:
         """Return what a restart needs."""
         return msgspec.msgpack.encode(Memory(orders=self._orders.state(), executions=self._executions.state(),
-                                             events=self._events, last_order_id=self._last_order_id))
+                                             events=self._events, last_order_id=self._last_order_id,
+                                             liquidations=self._foreign.liquidations))
 
     def restore(self, data: bytes) -> None:
         """Go on from ``data``; what was under way is in doubt until the broker has told everything."""
@@ -249,6 +252,7 @@ class IbkrBroker:
                 one.asked_ns, one.is_written, one.looks_left = 0, True, LOOKS_IN_DOUBT
         self._orders.restore(memory.orders)
         self._events[:] = memory.events
+        self._foreign.liquidations[:] = memory.liquidations
         self._executions.restore(memory.executions)
         self._last_order_id = memory.last_order_id
         if memory.last_order_id:

@@ -203,7 +203,7 @@ class Evidence:
         if because:
             self._executions.put_aside(told, because)
         elif order is None:
-            self._foreign.execution(told)
+            self._foreign.execution(told, self._executions.time_ns(told.execution, time_ns))
         else:
             before = order.executed
             self._identified(order, told.execution.perm_id)

@@ -118,7 +118,7 @@ class Executions:
         stated = Told(
             execution_id=one.exec_id, order_id=order.order_id, quantity=one.shares, price=one.price,
             most_quantity=max(one.shares, known.most_quantity if known else one.shares),
-            event_time_ns=self._time_ns(one, time_ns))
+            event_time_ns=self.time_ns(one, time_ns))
         self._keep(order, name, stated)
         parked = self._parked.pop(name, None)
         is_its_own = parked is not None and parked.exec_id == one.exec_id
@@ -185,7 +185,19 @@ class Executions:
             return f"its quantity is {one.shares}; allowed: above 0, and 0 for one that is taken back"
         if one.shares and (not one.price.is_finite() or abs(one.price) > PRICE_MAX):
             return f"its price is {one.price}; allowed: a finite price"
+        if one.liquidation and one.side not in SIDES:
+            return f"its side is {one.side[:20]!r}; allowed: {', '.join(SIDES)}"
         return ""
+
+    def time_ns(self, one: Execution, heard_ns: int) -> int:
+        """Return when an execution was, whoever's it is; ``heard_ns`` where its own time cannot be read."""
+        try:
+            return time_ns_of(one.time, self._zone)
+        except ValueError as error:
+            # A fill is a fact, whatever its time looks like.
+            self._counts["times_unread"] += 1
+            get_log().warning("execution_time_unread", execution_id=one.exec_id, because=str(error))
+            return heard_ns
 
     def recall(self, order: Tracked, event: BrokerEvent) -> None:
         """Take it that this execution was told before, and taken."""
@@ -241,12 +253,3 @@ class Executions:
         self._events.append(BrokerEvent(
             exec_type=exec_type, order_id=told.order_id, event_time_ns=told.event_time_ns,
             execution_id=told.execution_id, quantity=told.quantity, price=told.price, commission=commission))
-
-    def _time_ns(self, one: Execution, heard_ns: int) -> int:
-        try:
-            return time_ns_of(one.time, self._zone)
-        except ValueError as error:
-            # A fill is a fact, whatever its time looks like.
-            self._counts["times_unread"] += 1
-            get_log().warning("execution_time_unread", execution_id=one.exec_id, because=str(error))
-            return heard_ns

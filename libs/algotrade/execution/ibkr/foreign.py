@@ -1,7 +1,7 @@
 """What is in the account and not ours: orders of people and other programs, their executions, and every position.
 
 It is looked at and never touched: no order of these is changed or cancelled, and no execution booked as ours. What the
-broker liquidates by itself is among them, with an alert of its own.
+broker liquidates by itself is among them, with an alert of its own; of an instrument of ours, strategies are told.
 """
 
 from collections import Counter, OrderedDict
@@ -10,6 +10,8 @@ from decimal import Decimal
 
 import msgspec
 
+from algotrade.domain import Liquidation
+from algotrade.execution.ibkr.executions import SIDES
 from algotrade.execution.ledger import execution_and_revision
 from algotrade.ibkr.wire import answers as a
 from algotrade.telemetry.log import get_log
@@ -58,9 +60,11 @@ class Foreign:
 
     ``instruments``  con id -> our instrument id
     ``counts``       shared: what happened, by its name
+    ``liquidations``  of our instruments, that nobody has taken yet
     """
 
     def __init__(self, instruments: dict[int, int], counts: Counter[str]) -> None:
+        self.liquidations: list[Liquidation] = []
         self._instruments = instruments
         self._counts = counts
         self._orders: OrderedDict[tuple[int, int, int], ForeignOrder] = OrderedDict()
@@ -108,8 +112,8 @@ class Foreign:
         else:
             self._orders[key] = msgspec.structs.replace(known, status=told.status)
 
-    def execution(self, told: a.ExecutionData) -> None:
-        """Count an execution that is not ours, once; the account's position carries what it changed."""
+    def execution(self, told: a.ExecutionData, time_ns: int) -> None:
+        """Count an execution of ``time_ns`` that is not ours, once; the account's position carries what it changed."""
         one = told.execution
         if one.exec_id in self._executions:
             return
@@ -123,6 +127,11 @@ class Foreign:
         log(what, execution_id=one.exec_id, symbol=told.contract.symbol, side=one.side, quantity=str(one.shares),
             price=str(one.price), perm_id=one.perm_id, client_id=one.client_id, reference=one.order_ref,
             correction=execution_and_revision(one.exec_id)[1])
+        instrument = self._instruments.get(told.contract.con_id)
+        if is_liquidation and instrument is not None:
+            self.liquidations.append(Liquidation(
+                execution_id=one.exec_id, instrument=instrument, side=SIDES[one.side], quantity=one.shares,
+                price=one.price, event_time_ns=time_ns))
 
     def position(self, told: a.PositionData) -> None:
         """Keep a position as the broker has it now."""
