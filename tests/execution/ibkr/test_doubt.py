@@ -44,8 +44,8 @@ def test_a_look_asks_for_all_four_and_waits_for_each_end():
     desk.wait(2.5)
     look = desk.session.asked[1:]
     assert [type(one) for one in look] == [
-        r.RequestOpenOrders, r.RequestCompletedOrders, r.RequestExecutions, r.RequestPositions]
-    ends = [a.OpenOrderEnd(), a.CompletedOrdersEnd(), a.ExecutionDataEnd(req_id=look[2].req_id), a.PositionEnd()]
+        r.RequestOpenOrders, r.RequestCompletedOrders, r.RequestPositions, r.RequestExecutions]
+    ends = [a.OpenOrderEnd(), a.CompletedOrdersEnd(), a.ExecutionDataEnd(req_id=look[3].req_id), a.PositionEnd()]
 
     for missing in range(4):
         assert desk.say(*(end for i, end in enumerate(ends) if i != missing)) == []

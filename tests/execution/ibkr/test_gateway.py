@@ -83,6 +83,27 @@ def test_a_bracket_closes_what_it_opened_with_one_of_two_exits():
     assert floor.position() == floor.held() == 0
 
 
+def test_a_liquidation_is_told_to_strategies_within_seconds():
+    """A client is not told of executions that are not its own: the position moves, and so it asks."""
+    floor = Floor()
+    floor.quote(99.99, 100.01)
+    floor.send(floor.new(100))
+    floor.quote(99.99, 100.01)
+    floor.wire.tell(floor.trading.liquidate(
+        ACCOUNT, LISTINGS.by_instrument(0).contract.con_id, Decimal(30), floor.clock.time_ns()))
+    before = floor.reports.copy()
+    floor.quote(99.99, 100.01)
+
+    floor.wait(6)
+
+    [told] = floor.reports[len(before):]
+    assert isinstance(told, Liquidation)
+    assert (told.side, told.quantity) == (Side.SELL, 30)
+    assert (floor.held(), floor.position()) == (70, 100)
+    floor.wait(60)
+    assert (floor.count("positions_moved"), floor.count("positions_unexplained"), floor.count("looks")) == (1, 0, 1)
+
+
 def test_corrections_busts_liquidations_and_people_at_the_screen():
     floor = Floor()
     floor.quote(99.99, 100.01)

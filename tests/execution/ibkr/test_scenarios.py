@@ -296,12 +296,21 @@ def liquidated(quantity, exec_id="l.l.l.01", **terms):
 
 
 def test_broker_liquidation():
-    """What the broker sells by itself is adopted and told to strategies at once; it is booked to no order of ours."""
+    """What the broker sells by itself is adopted and told to strategies; it is booked to no order of ours.
+
+    Nobody tells a client of it but by the position, so that makes us ask.
+    """
     desk = working()
     desk.say(execution(100), status_of("Filled", filled=100), position(100))
-    before = list(desk.reports)
+    before, looks = list(desk.reports), desk.looks
 
-    [told] = desk.say(liquidated(40, price=99.5), position(60))
+    assert desk.say(position(60)) == []
+    waited_s = 0
+    while desk.looks == looks:
+        waited_s += 1
+        assert desk.wait(1) == []
+    assert waited_s < 10  # asked: within a minute
+    [told] = desk.answer_look(execution(100), liquidated(40, price=99.5), position(60))
 
     assert isinstance(told, Liquidation)
     assert (told.sequence, told.instrument, told.side) == (len(before) + 1, 0, Side.SELL)

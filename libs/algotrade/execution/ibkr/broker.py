@@ -18,6 +18,7 @@ from algotrade.execution.ibkr.requests import cancel_request, order_request
 from algotrade.execution.ibkr.samples import samples_of
 from algotrade.execution.ibkr.settings import OrderSettings
 from algotrade.execution.ibkr.times import zone_of
+from algotrade.execution.ibkr.unexplained import Unexplained
 from algotrade.ibkr import session as s
 from algotrade.ibkr.wire import Request
 from algotrade.ibkr.wire import answers as a
@@ -107,8 +108,8 @@ class IbkrBroker:
         self._executions = Executions(self._orders, instruments, con_ids, zone_of(settings.time_zone), self._events,
                                       self._counts)
         self._executions.account = settings.account
-        self._evidence = Evidence(self._orders, self._lives, self._executions, self._foreign, self._looks,
-                                  self._counts)
+        self._evidence = Evidence(self._orders, self._lives, self._executions, self._foreign,
+                                  Unexplained(con_ids.values(), self._counts), self._looks, self._counts)
         self._is_started = self._is_connected = self._is_told = False
         self._last_order_id = 0
 

@@ -15,6 +15,7 @@ from algotrade.execution.ibkr.lives import ANSWER_NS_MAX, CANCELED, FILLED, INAC
 from algotrade.execution.ibkr.looks import LOOK_AGAIN_NS, Looks, Outcome
 from algotrade.execution.ibkr.orders import BrokerOrders, Tracked
 from algotrade.execution.ibkr.requests import has_terms
+from algotrade.execution.ibkr.unexplained import Unexplained
 from algotrade.ibkr.session import SnapshotFacts
 from algotrade.ibkr.wire import Answer, Request
 from algotrade.ibkr.wire import answers as a
@@ -32,8 +33,8 @@ class Evidence:
     """Takes what the session tells; the parts that it moves are shared with the broker."""
 
     def __init__(
-        self, orders: BrokerOrders, lives: Lives, executions: Executions, foreign: Foreign, looks: Looks,
-        counts: Counter[str],
+        self, orders: BrokerOrders, lives: Lives, executions: Executions, foreign: Foreign, unexplained: Unexplained,
+        looks: Looks, counts: Counter[str],
     ) -> None:
         self.is_competing = False
         """Another session of this login took the market data, and has not given it back that we know."""
@@ -41,6 +42,7 @@ class Evidence:
         self._lives = lives
         self._executions = executions
         self._foreign = foreign
+        self._unexplained = unexplained
         self._looks = looks
         self._counts = counts
 
@@ -57,17 +59,21 @@ class Evidence:
                 self._execution(answer, time_ns, now_ns)
             case a.CommissionReport():
                 self._executions.commission(answer)
-            case a.PositionData():
-                self._foreign.position(answer)
+            case a.PositionData() | a.PositionEnd():
+                self._position(answer, now_ns)
             case a.ErrorMessage():
                 self._error(answer, time_ns, now_ns)
+        self._looked(answer, time_ns, now_ns)
+        self._lives.restate(time_ns)
+
+    def _looked(self, answer: Answer, time_ns: int, now_ns: int) -> None:
         match self._looks.told(answer):
             case Outcome.COMPLETE:
                 self._lives.looked(self._looks.seen_open, self._looks.began_ns, time_ns, now_ns)
                 self._lives.buried(self._looks.seen_open)
+                self._unexplained.all_told(now_ns)
             case Outcome.FAILED:
                 self._look_failed(answer)
-        self._lives.restate(time_ns)
 
     def snapshot(self, facts: SnapshotFacts, time_ns: int, now_ns: int) -> None:
         """Take it that ``facts``, each of which was told before, are all there is."""
@@ -76,6 +82,7 @@ class Evidence:
         self._foreign.all_told(facts.positions, [told for order, told in ours if order is None])
         seen_open = {order.order_id for order, told in ours if order is not None and _is_open(order, told.state.status)}
         self._lives.looked(seen_open, now_ns, time_ns, now_ns)
+        self._unexplained.all_told(now_ns)
 
     def link_lost(self, time_ns: int) -> None:
         """Doubt everything that was under way: it may have arrived, or not."""
@@ -123,6 +130,7 @@ class Evidence:
         self._executions.tick(now_ns)
         if self._looks.tick(now_ns) is Outcome.FAILED:
             self._look_failed(None)
+        self._looks.is_wanted |= self._unexplained.is_due(now_ns)
         if self._lives.look_at_ns is None or now_ns < self._lives.look_at_ns:
             return
         self._lives.look_at_ns = None
@@ -203,17 +211,27 @@ class Evidence:
         if because:
             self._executions.put_aside(told, because)
         elif order is None:
-            self._foreign.execution(told, self._executions.time_ns(told.execution, time_ns))
+            moved = self._foreign.execution(told, self._executions.time_ns(told.execution, time_ns))
+            self._unexplained.executed(told.contract.con_id, moved)
         else:
             before = order.executed
             self._identified(order, told.execution.perm_id)
             self._looks.saw(order.order_id, is_open=False)
             order.is_heard = True
             self._executions.execution(order, told, time_ns, now_ns)
+            self._unexplained.executed(told.contract.con_id, order.side * (order.executed - before))
             if order.executed > before:
                 self._lives.executed(order, time_ns)
             else:
                 self._lives.fills_told(order, time_ns)
+
+    def _position(self, told: a.PositionData | a.PositionEnd, now_ns: int) -> None:
+        if isinstance(told, a.PositionEnd):
+            self._unexplained.listed()
+            return
+        self._foreign.position(told)
+        if self._executions.account in {"", told.account}:
+            self._unexplained.position(told.contract.con_id, told.position, now_ns)
 
     def _error(self, told: a.ErrorMessage, time_ns: int, now_ns: int) -> None:
         if told.code == COMPETING_SESSION and not self.is_competing:

@@ -19,10 +19,11 @@ from algotrade.telemetry.log import get_log
 ORDERS_KEPT = 1_024
 """Open orders of others that are kept; there are 20 at most for each contract and side (documented)."""
 EXECUTIONS_KEPT = 4_096
-"""Ids of their executions, against counting one twice."""
+"""Their executions, by revision and what they moved: against counting one twice."""
 POSITIONS_KEPT = 10_000
 """Positions of the account: an account with more is not one that this program can look after."""
 
+ZERO = Decimal(0)
 ENDED = frozenset({"Cancelled", "ApiCancelled", "Filled"})
 
 
@@ -68,7 +69,7 @@ class Foreign:
         self._instruments = instruments
         self._counts = counts
         self._orders: OrderedDict[tuple[int, int, int], ForeignOrder] = OrderedDict()
-        self._executions: OrderedDict[str, None] = OrderedDict()
+        self._executions: OrderedDict[str, tuple[int, Decimal]] = OrderedDict()
         self._positions: OrderedDict[tuple[str, int], AccountPosition] = OrderedDict()
 
     @property
@@ -112,12 +113,15 @@ class Foreign:
         else:
             self._orders[key] = msgspec.structs.replace(known, status=told.status)
 
-    def execution(self, told: a.ExecutionData, time_ns: int) -> None:
-        """Count an execution of ``time_ns`` that is not ours, once; the account's position carries what it changed."""
+    def execution(self, told: a.ExecutionData, time_ns: int) -> Decimal:
+        """Count an execution of ``time_ns`` that is not ours, once; return by how much it moves the position."""
         one = told.execution
-        if one.exec_id in self._executions:
-            return
-        self._executions[one.exec_id] = None
+        name, revision = execution_and_revision(one.exec_id)
+        before, moved_before = self._executions.get(name, (0, ZERO))
+        if revision <= before:
+            return ZERO
+        moved = SIDES[one.side] * one.shares if one.side in SIDES else ZERO
+        self._executions[name] = revision, moved
         if len(self._executions) > EXECUTIONS_KEPT:
             self._executions.popitem(last=False)
         is_liquidation = one.liquidation != 0
@@ -126,12 +130,13 @@ class Foreign:
         log = get_log().error if is_liquidation else get_log().warning
         log(what, execution_id=one.exec_id, symbol=told.contract.symbol, side=one.side, quantity=str(one.shares),
             price=str(one.price), perm_id=one.perm_id, client_id=one.client_id, reference=one.order_ref,
-            correction=execution_and_revision(one.exec_id)[1])
+            correction=revision)
         instrument = self._instruments.get(told.contract.con_id)
         if is_liquidation and instrument is not None:
             self.liquidations.append(Liquidation(
                 execution_id=one.exec_id, instrument=instrument, side=SIDES[one.side], quantity=one.shares,
                 price=one.price, event_time_ns=time_ns))
+        return moved - moved_before
 
     def position(self, told: a.PositionData) -> None:
         """Keep a position as the broker has it now."""

@@ -63,8 +63,9 @@ class Looks:
         self._missing = set(_ENDS)
         self._execution_req_id = execution_req_id
         self._next_ns = now_ns + BETWEEN_LOOKS_NS
-        return [r.RequestOpenOrders(), r.RequestCompletedOrders(is_api_only=False),
-                r.RequestExecutions(req_id=execution_req_id), r.RequestPositions()]
+        # Executions last: they explain every position that was told before.
+        return [r.RequestOpenOrders(), r.RequestCompletedOrders(is_api_only=False), r.RequestPositions(),
+                r.RequestExecutions(req_id=execution_req_id)]
 
     def end(self) -> None:
         """End the look that is under way, whatever it has seen: it was cut short, or another one told everything."""

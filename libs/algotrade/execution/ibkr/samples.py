@@ -13,7 +13,7 @@ EVENTS = (
     "states_not_known", "terms_differ", "statuses_of_nobody", "executions_repeated", "executions_set_aside",
     "times_unread", "commissions_late", "commissions_other_currency", "foreign_orders", "foreign_executions",
     "liquidations", "foreign_orders_forgotten", "positions_forgotten", "competing_sessions", "order_ids_rolled_back",
-    "looks", "looks_failed",
+    "looks", "looks_failed", "positions_moved", "positions_unexplained",
 )
 """What is counted, by its name."""
 

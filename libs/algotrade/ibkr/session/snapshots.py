@@ -33,8 +33,9 @@ class Part(StrEnum):
     OWN_ORDERS = "open orders of this client"
     OPEN_ORDERS = "open orders of all clients"
     COMPLETED_ORDERS = "completed orders"
-    EXECUTIONS = "executions"
     POSITIONS = "positions"
+    # Last, because they explain every position that was told before.
+    EXECUTIONS = "executions"
 
 
 class SnapshotFacts(msgspec.Struct, frozen=True, kw_only=True):
