@@ -8,10 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from algotrade.domain import Side
+from algotrade.execution.ibkr import orders
 from algotrade.execution.ibkr.unexplained import EXECUTION_NS_MAX, Unexplained
-from tests.execution.ibkr.world import SECOND, Desk, execution, position
+from algotrade.ibkr import session as s
+from algotrade.ibkr.wire import answers as a
+from algotrade.ibkr.wire import requests as r
+from tests.execution.ibkr.test_scenarios import liquidated
+from tests.execution.ibkr.world import SECOND, Desk, execution, new, open_order, position, status_of, working
 
 CONTRACT, OTHER = 1, 2
+MANUAL = {"reference": "", "order_id": 0, "perm_id": 5, "client_id": 0}
 
 
 def watching(positions=()) -> Unexplained:
@@ -43,7 +49,7 @@ def test_what_executions_explain_is_never_asked_about(moves, held):
             if is_position:
                 unexplained.position(con_id, Decimal(positions[con_id]), now_ns)
             else:
-                unexplained.executed(con_id, Decimal(quantity))
+                unexplained.executed(con_id, Decimal(quantity), now_ns)
             assert not unexplained.is_due(now_ns)
             now_ns += apart_ns
             assert not unexplained.is_due(now_ns)
@@ -60,7 +66,7 @@ def test_what_nothing_explains_is_asked_about_once_in_time(moved, held):
     assert unexplained.is_due(EXECUTION_NS_MAX)
     assert not unexplained.is_due(2 * EXECUTION_NS_MAX)
 
-    unexplained.executed(CONTRACT, Decimal(moved))
+    unexplained.executed(CONTRACT, Decimal(moved), EXECUTION_NS_MAX)
     told(unexplained, {CONTRACT: held + moved}, EXECUTION_NS_MAX)
     assert not unexplained.is_due(10 * EXECUTION_NS_MAX)
     assert unexplained._counts == {"positions_moved": 1}
@@ -73,9 +79,12 @@ def test_what_no_execution_ever_explains_is_said_and_then_taken_as_it_is():
     assert unexplained.is_due(EXECUTION_NS_MAX)
 
     told(unexplained, {CONTRACT: 7}, EXECUTION_NS_MAX)
+    assert unexplained._counts == {"positions_moved": 1}
+    assert unexplained.is_due(2 * EXECUTION_NS_MAX)
+    told(unexplained, {CONTRACT: 7}, 2 * EXECUTION_NS_MAX)
 
-    assert unexplained._counts == {"positions_moved": 1, "positions_unexplained": 1}
-    unexplained.position(CONTRACT, Decimal(7), EXECUTION_NS_MAX)
+    assert unexplained._counts == {"positions_moved": 2, "positions_unexplained": 1}
+    unexplained.position(CONTRACT, Decimal(7), 2 * EXECUTION_NS_MAX)
     assert not unexplained.is_due(10 * EXECUTION_NS_MAX)
 
 
@@ -94,7 +103,7 @@ def test_what_moves_while_it_is_asked_is_asked_about_again():
 def test_before_all_was_told_nothing_is_compared():
     unexplained = Unexplained([CONTRACT], Counter())
     unexplained.position(CONTRACT, Decimal(7), 0)
-    unexplained.executed(CONTRACT, Decimal(3))
+    unexplained.executed(CONTRACT, Decimal(3), 0)
     assert not unexplained.is_due(10 * EXECUTION_NS_MAX)
     assert not unexplained._counts.total()
 
@@ -112,16 +121,140 @@ def test_a_person_who_trades_is_found_out_by_the_position_and_a_correction_too()
     desk = Desk()
     desk.say(position(40))
     desk.wait(4)
-    manual = {"reference": "", "order_id": 0, "perm_id": 5, "client_id": 0}
-    desk.answer_look(execution(40, exec_id="m.m.m.01", **manual), position(40))
+    desk.answer_look(execution(40, exec_id="m.m.m.01", **MANUAL), position(40))
     assert (desk.count("foreign_executions"), desk.count("positions_moved")) == (1, 1)
 
     desk.say(position(30))
     desk.wait(4)
-    corrected = execution(30, exec_id="m.m.m.02", **manual)
-    desk.answer_look(execution(40, exec_id="m.m.m.01", **manual), corrected, position(30))
+    corrected = execution(30, exec_id="m.m.m.02", **MANUAL)
+    desk.answer_look(execution(40, exec_id="m.m.m.01", **MANUAL), corrected, position(30))
 
     desk.wait(20)
     assert (desk.count("foreign_executions"), desk.count("positions_moved"), desk.looks) == (2, 2, 2)
     assert desk.count("positions_unexplained") == 0
     assert desk.broker.account_positions[0].quantity == 30 * Side.BUY
+
+
+def look(desk) -> None:
+    """Make the broker look now, for no reason."""
+    desk.broker._looks.is_wanted = True
+    desk.wait(3)
+    assert desk.broker._looks.is_running
+
+
+def settle(desk, *answers) -> int:
+    """Answer every look of the next half minute; return how many there were."""
+    looks = desk.looks
+    for _ in range(30):
+        desk.wait(1)
+        if desk.broker._looks.is_running:
+            desk.answer_look(*answers)
+    return desk.looks - looks
+
+
+@pytest.mark.parametrize("lag_s", [-2.3, -0.7, 0.0, 0.7, 2.3])
+@pytest.mark.parametrize("every_s", [0.5, 1.9])
+def test_our_order_that_fills_in_many_parts_is_no_reason_to_ask(every_s, lag_s):
+    """Positions always ahead of the executions, or behind them."""
+    desk, held, executed, now_s = working(), 0, [], 0.0
+    kinds = (0, False), (lag_s, True)
+    moments = [(3 + i * every_s + late_s, is_position) for i in range(60) for late_s, is_position in kinds]
+    for at_s, is_position in sorted(moments):
+        desk.wait(at_s - now_s)
+        now_s, held = at_s, held + is_position
+        if is_position:
+            desk.say(position(held))
+        else:
+            executed.append(execution(1, exec_id=f"e.{len(executed)}.01"))
+            desk.say(executed[-1])
+    assert settle(desk) == desk.looks == 0
+
+
+def test_a_liquidation_amid_our_own_fills_is_found():
+    desk, held, executed = working(), 0, []
+    for i in range(20):
+        executed.append(execution(1, exec_id=f"e.{i}.01"))
+        desk.say(executed[-1])
+        desk.wait(0.3)
+        held += 1 - (i == 12)
+        desk.say(position(held))
+        desk.wait(0.3)
+    settle(desk, *executed, liquidated(1), open_order(limit=100), position(held))
+    assert (desk.count("liquidations"), desk.count("positions_unexplained"), desk.looks) == (1, 0, 1)
+
+
+def test_a_fill_of_ours_during_a_look_is_no_alarm():
+    """Completed orders are told last, and by then more has filled than the positions of the look say."""
+    desk = working()
+    look(desk)
+    req_id = next(one.req_id for one in desk.session.asked if isinstance(one, r.RequestExecutions))
+    desk.say(open_order(limit=100), a.OpenOrderEnd(), a.PositionEnd(), a.ExecutionDataEnd(req_id=req_id))
+    desk.say(execution(40), position(40))
+    desk.say(a.CompletedOrdersEnd())
+    assert (settle(desk), desk.count("positions_unexplained")) == (0, 0)
+
+
+def test_a_fill_of_ours_whose_position_comes_after_a_look_is_no_alarm():
+    desk = working()
+    look(desk)
+    desk.answer_look(open_order(limit=100), execution(40))
+    desk.say(position(40))
+    assert (settle(desk), desk.count("positions_unexplained")) == (0, 0)
+
+
+def test_a_reminder_ends_with_what_it_was_for():
+    desk = working()
+    desk.say(position(10))
+    desk.wait(0.5)
+    desk.say(execution(10, exec_id="e.1.01"))
+    desk.wait(2.4)
+    desk.say(position(20))
+    desk.wait(0.2)
+    desk.say(execution(10, exec_id="e.2.01"))
+    assert settle(desk) == desk.looks == 0
+
+
+def test_a_liquidation_between_executions_and_positions_of_a_snapshot_is_asked_about():
+    desk = Desk()
+    desk.disconnect()
+    desk.connect(execution(100, **MANUAL), position(100), a.PositionEnd())
+    desk.disconnect()
+    desk.link(s.Channel.SOCKET, s.SocketState.CONNECTED)
+    desk.snapshot(execution(100, **MANUAL), a.ExecutionDataEnd(req_id=1), position(60), a.PositionEnd())
+    assert settle(desk, execution(100, **MANUAL), liquidated(40), position(60)) == 1
+    assert (desk.count("liquidations"), desk.count("positions_unexplained")) == (1, 0)
+
+
+def test_a_position_that_was_closed_in_an_outage_need_not_be_told():
+    desk = Desk()
+    desk.disconnect()
+    desk.connect(execution(100, **MANUAL), position(100), a.PositionEnd())
+    desk.disconnect()
+    desk.connect(execution(100, **MANUAL), liquidated(100), a.PositionEnd())
+    assert settle(desk) == 0
+    desk.say(execution(50, exec_id="n.n.n.01", **MANUAL), position(50))
+    assert (settle(desk), desk.count("positions_unexplained")) == (0, 0)
+
+
+def test_executions_of_orders_that_were_forgotten_are_not_those_of_others(monkeypatch):
+    monkeypatch.setattr(orders, "ENDED_KEPT", 4)
+    desk, executed = Desk(), []
+    for i in range(1, 9):
+        desk.intent(new(i, limit=100))
+        ids = {"order_id": i, "perm_id": 1000 + i}
+        executed.append(execution(exec_id=f"e.{i}.01", reference=f"s.r.{i}.0", **ids))
+        desk.say(executed[-1], status_of("Filled", filled=100, remaining=0, **ids), position(100 * i))
+    look(desk)
+    desk.answer_look(*executed, position(800))
+    assert settle(desk) == 0
+    assert (desk.count("foreign_executions"), desk.count("positions_unexplained")) == (0, 0)
+
+
+def test_a_day_of_many_executions_of_others_is_counted_once():
+    many = [execution(1, exec_id=f"m.{i}.01", **MANUAL) for i in range(5_000)]
+    desk = Desk()
+    desk.disconnect()
+    desk.connect(*many, position(5_000), a.PositionEnd())
+    look(desk)
+    desk.answer_look(*many, position(5_000))
+    assert (settle(desk), desk.count("foreign_executions")) == (0, 5_000)

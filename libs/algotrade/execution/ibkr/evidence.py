@@ -82,6 +82,7 @@ class Evidence:
         self._foreign.all_told(facts.positions, [told for order, told in ours if order is None])
         seen_open = {order.order_id for order, told in ours if order is not None and _is_open(order, told.state.status)}
         self._lives.looked(seen_open, now_ns, time_ns, now_ns)
+        self._unexplained.flat_but({one.contract.con_id for one in facts.positions if self._is_ours(one)})
         self._unexplained.all_told(now_ns)
 
     def link_lost(self, time_ns: int) -> None:
@@ -210,16 +211,18 @@ class Evidence:
         because = self._executions.why_unbelievable(told)
         if because:
             self._executions.put_aside(told, because)
+        elif order is None and self._executions.is_repeated(told.execution):
+            pass  # of an order of ours that was forgotten
         elif order is None:
             moved = self._foreign.execution(told, self._executions.time_ns(told.execution, time_ns))
-            self._unexplained.executed(told.contract.con_id, moved)
+            self._unexplained.executed(told.contract.con_id, moved, now_ns)
         else:
             before = order.executed
             self._identified(order, told.execution.perm_id)
             self._looks.saw(order.order_id, is_open=False)
             order.is_heard = True
             self._executions.execution(order, told, time_ns, now_ns)
-            self._unexplained.executed(told.contract.con_id, order.side * (order.executed - before))
+            self._unexplained.executed(told.contract.con_id, order.side * (order.executed - before), now_ns)
             if order.executed > before:
                 self._lives.executed(order, time_ns)
             else:
@@ -230,8 +233,11 @@ class Evidence:
             self._unexplained.listed()
             return
         self._foreign.position(told)
-        if self._executions.account in {"", told.account}:
+        if self._is_ours(told):
             self._unexplained.position(told.contract.con_id, told.position, now_ns)
+
+    def _is_ours(self, told: a.PositionData) -> bool:
+        return self._executions.account in {"", told.account}
 
     def _error(self, told: a.ErrorMessage, time_ns: int, now_ns: int) -> None:
         if told.code == COMPETING_SESSION and not self.is_competing:

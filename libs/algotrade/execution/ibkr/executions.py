@@ -100,6 +100,12 @@ class Executions:
             return self._orders.by_ids(one.perm_id, told.order_id, one.client_id)
         return found
 
+    def is_repeated(self, one: Execution) -> bool:
+        """Tell whether an execution of ours was told before, as it is or as it was corrected since."""
+        name, revision = execution_and_revision(one.exec_id)
+        known = self._told.get(name)
+        return known is not None and revision <= execution_and_revision(known.execution_id)[1]
+
     def execution(self, order: Tracked, told: a.ExecutionData, time_ns: int, now_ns: int) -> None:
         """Take an execution of ``order``; ``time_ns`` is when it was heard, for one whose own time cannot be read."""
         one = told.execution

@@ -18,8 +18,8 @@ from algotrade.telemetry.log import get_log
 
 ORDERS_KEPT = 1_024
 """Open orders of others that are kept; there are 20 at most for each contract and side (documented)."""
-EXECUTIONS_KEPT = 4_096
-"""Their executions, by revision and what they moved: against counting one twice."""
+EXECUTIONS_KEPT = 1 << 16
+"""Their executions, by revision and what they moved: against counting one twice, as all of the day are told again."""
 POSITIONS_KEPT = 10_000
 """Positions of the account: an account with more is not one that this program can look after."""
 

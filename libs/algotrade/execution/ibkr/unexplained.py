@@ -2,17 +2,22 @@
 
 A client hears of its own orders' executions only (documented; client 0 and the master client of more). What a person
 or the broker itself trades in the account shows as a position that moves, until executions are asked for.
+
+A position and its execution come in any order, and while an order fills in many parts one is always ahead of the other.
+So a position is explained by what was executed at any moment of the last seconds, or is in the next ones.
 """
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
 from algotrade.telemetry.log import get_log
 
 EXECUTION_NS_MAX = 3 * NANOSECONDS_PER_SECOND
-"""How long the execution behind a position may take after it (assumed; both usually come within a second)."""
+"""How far an execution and the position that it makes may be apart (assumed; both usually come within a second)."""
+VALUES_KEPT = 4_096
+"""Positions that wait, and sums of executions that were, of one contract: beyond that, a false alarm may come."""
 
 ZERO = Decimal(0)
 
@@ -31,48 +36,85 @@ class Unexplained:
         self._listed = dict(self._positions)
         self._before: dict[int, Decimal] = {}
         """Positions less what was executed, when all was known; empty before that, and then nothing is compared."""
-        self._ask_at_ns: dict[int, int] = {}
+        self._lately = {con_id: deque[tuple[int, Decimal]](maxlen=VALUES_KEPT) for con_id in self._executed}
+        """What had been executed, and until when."""
+        self._waiting = {con_id: deque[tuple[int, Decimal]](maxlen=VALUES_KEPT) for con_id in self._executed}
+        """When executions are to be asked for, and what has to be executed before that, oldest first."""
+        self._doubted: dict[int, tuple[Decimal, Decimal]] = {}
+        """Position and what was executed, where the last look did not explain the one by the other."""
 
-    def executed(self, con_id: int, quantity: Decimal) -> None:
+    def executed(self, con_id: int, quantity: Decimal, now_ns: int) -> None:
         """Take note of an execution, whoever's it is; a sale is negative."""
-        if con_id in self._executed:
-            self._executed[con_id] += quantity
+        if con_id not in self._executed or not quantity:
+            return
+        self._lately[con_id].append((now_ns, self._executed[con_id]))
+        self._executed[con_id] += quantity
+        waiting = self._waiting[con_id]
+        if any(wanted == self._executed[con_id] for _, wanted in waiting):
+            while waiting.popleft()[1] != self._executed[con_id]:
+                pass
 
     def position(self, con_id: int, quantity: Decimal, now_ns: int) -> None:
-        """Take note of a position as the account has it now. One that is never told is never missed."""
+        """Take note of a position as the account has it now."""
         if con_id in self._positions:
             self._positions[con_id] = quantity
-            if self._has_moved(con_id):
-                self._ask_at_ns.setdefault(con_id, now_ns + EXECUTION_NS_MAX)
+            self._compare(con_id, now_ns)
 
     def is_due(self, now_ns: int) -> bool:
         """Tell, once, that a position has moved and nothing says why: executions are to be asked for."""
-        due = [con_id for con_id, at_ns in self._ask_at_ns.items() if now_ns >= at_ns]
-        for con_id in due:
-            del self._ask_at_ns[con_id]
-        moved = [con_id for con_id in due if self._has_moved(con_id)]
-        self._counts["positions_moved"] += bool(moved)
-        return bool(moved)
+        has_moved = False
+        for con_id, waiting in self._waiting.items():
+            if not waiting or now_ns < waiting[0][0]:
+                continue
+            waiting.clear()
+            wanted, lately = self._wanted(con_id), self._lately[con_id]
+            while lately and lately[0][0] < now_ns - EXECUTION_NS_MAX:
+                lately.popleft()
+            if any(wanted == executed for _, executed in lately):
+                self._compare(con_id, now_ns)  # it is behind, as it may be while more is executed
+            else:
+                has_moved |= wanted != self._executed[con_id]
+        self._counts["positions_moved"] += has_moved
+        return has_moved
 
     def listed(self) -> None:
         """Take note that all positions were told. What is executed later, they do not have."""
         self._listed = dict(self._positions)
 
+    def flat_but(self, held: Collection[int]) -> None:
+        """Take it that of these contracts only was a position told: of those that were closed, none may be."""
+        for con_id in self._positions:
+            if con_id not in held:
+                self._positions[con_id] = self._listed[con_id] = ZERO
+
     def all_told(self, now_ns: int) -> None:
-        """Take it that all executions were told, after the positions: what they do not explain, nothing will.
+        """Take it that positions and executions were told to their ends.
 
-        A position that has moved since is another matter, and its execution may not have been told.
+        What executions do not explain may be on its way, or fell between the two: it is asked about once more. What
+        they do not explain then either, with nothing else having moved, nothing will.
         """
-        before, self._before = self._before, {
-            con_id: quantity - self._executed[con_id] for con_id, quantity in self._listed.items()}
-        for con_id, quantity in self._positions.items():
-            if quantity != self._listed[con_id]:
-                self.position(con_id, quantity, now_ns)
-            elif self._before[con_id] != before.get(con_id, self._before[con_id]):
-                self._counts["positions_unexplained"] += 1
-                get_log().warning("position_unexplained", con_id=con_id, quantity=str(quantity),
-                                  difference=str(self._before[con_id] - before[con_id]))
+        for con_id, listed in self._listed.items():
+            quantity, executed = self._positions[con_id], self._executed[con_id]
+            before = self._before.setdefault(con_id, listed - executed)
+            is_doubted_again = self._doubted.pop(con_id, None) == (listed, executed)
+            if before not in {listed - executed, quantity - executed}:
+                if is_doubted_again and quantity == listed:
+                    self._before[con_id] = quantity - executed
+                    self._counts["positions_unexplained"] += 1
+                    get_log().warning("position_unexplained", con_id=con_id, quantity=str(quantity),
+                                      difference=str(quantity - executed - before))
+                else:
+                    self._doubted[con_id] = listed, executed
+            self._compare(con_id, now_ns)
 
-    def _has_moved(self, con_id: int) -> bool:
-        quantity = self._positions[con_id] - self._executed[con_id]
-        return quantity != self._before.get(con_id, quantity)
+    def _compare(self, con_id: int, now_ns: int) -> None:
+        """Let nothing wait where all is explained, and the position as it is otherwise."""
+        wanted, waiting = self._wanted(con_id), self._waiting[con_id]
+        if wanted == self._executed[con_id]:
+            waiting.clear()
+        elif not waiting or waiting[-1][1] != wanted:
+            waiting.append((now_ns + EXECUTION_NS_MAX, wanted))
+
+    def _wanted(self, con_id: int) -> Decimal:
+        """Return what has to have been executed for the position to be as it is."""
+        return self._positions[con_id] - self._before.get(con_id, self._positions[con_id] - self._executed[con_id])
