@@ -199,7 +199,7 @@ class OrderManager:
         It moves no order and no position of ours, and counts in no limit.
         """
         name, revision = execution_and_revision(told.execution_id)
-        if revision <= self._liquidations.get(name, 0):
+        if revision <= self._liquidations.get(name, -1):
             return []
         self._liquidations[name] = revision
         if len(self._liquidations) > LIQUIDATIONS_KEPT:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from algotrade.domain import Side
-from algotrade.execution.ibkr import orders
-from algotrade.execution.ibkr.unexplained import EXECUTION_NS_MAX, Unexplained
+from algotrade.execution.ibkr import executions, orders
+from algotrade.execution.ibkr.unexplained import EXECUTION_NS_MAX, LOOKS_MAX, Unexplained
 from algotrade.ibkr import session as s
 from algotrade.ibkr.wire import answers as a
 from algotrade.ibkr.wire import requests as r
@@ -43,13 +43,13 @@ def test_what_executions_explain_is_never_asked_about(moves, held):
     """The position before its execution or behind it, within the time that either may take."""
     unexplained, now_ns = watching({CONTRACT: held}), 0
     positions = Counter({CONTRACT: held})
-    for con_id, quantity, is_position_first, apart_ns in moves:
+    for number, (con_id, quantity, is_position_first, apart_ns) in enumerate(moves):
         positions[con_id] += quantity
         for is_position in (is_position_first, not is_position_first):
             if is_position:
                 unexplained.position(con_id, Decimal(positions[con_id]), now_ns)
             else:
-                unexplained.executed(con_id, Decimal(quantity), now_ns)
+                unexplained.executed(con_id, f"{number}.01", Decimal(quantity), now_ns)
             assert not unexplained.is_due(now_ns)
             now_ns += apart_ns
             assert not unexplained.is_due(now_ns)
@@ -66,7 +66,7 @@ def test_what_nothing_explains_is_asked_about_once_in_time(moved, held):
     assert unexplained.is_due(EXECUTION_NS_MAX)
     assert not unexplained.is_due(2 * EXECUTION_NS_MAX)
 
-    unexplained.executed(CONTRACT, Decimal(moved), EXECUTION_NS_MAX)
+    unexplained.executed(CONTRACT, "e.01", Decimal(moved), EXECUTION_NS_MAX)
     told(unexplained, {CONTRACT: held + moved}, EXECUTION_NS_MAX)
     assert not unexplained.is_due(10 * EXECUTION_NS_MAX)
     assert unexplained._counts == {"positions_moved": 1}
@@ -103,7 +103,7 @@ def test_what_moves_while_it_is_asked_is_asked_about_again():
 def test_before_all_was_told_nothing_is_compared():
     unexplained = Unexplained([CONTRACT], Counter())
     unexplained.position(CONTRACT, Decimal(7), 0)
-    unexplained.executed(CONTRACT, Decimal(3), 0)
+    unexplained.executed(CONTRACT, "e.01", Decimal(3), 0)
     assert not unexplained.is_due(10 * EXECUTION_NS_MAX)
     assert not unexplained._counts.total()
 
@@ -258,3 +258,27 @@ def test_a_day_of_many_executions_of_others_is_counted_once():
     look(desk)
     desk.answer_look(*many, position(5_000))
     assert (settle(desk), desk.count("foreign_executions")) == (0, 5_000)
+
+
+def test_executions_that_are_told_again_once_more_are_kept_of_our_order_move_no_position(monkeypatch):
+    monkeypatch.setattr(executions, "EXECUTIONS_KEPT", 4)
+    desk = working()
+    executed = [execution(1, exec_id=f"e.{i}.01") for i in range(8)]
+    for i, one in enumerate(executed):
+        desk.say(one, position(i + 1))
+    look(desk)
+    desk.answer_look(*executed, open_order(limit=100), position(8))
+    assert (settle(desk), desk.count("positions_unexplained")) == (0, 0)
+
+
+def test_a_transfer_amid_trading_is_not_asked_about_for_ever():
+    unexplained, now_ns, looks = watching({CONTRACT: 100}), 0, 0
+    for i in range(1, 20):
+        now_ns += EXECUTION_NS_MAX
+        unexplained.executed(CONTRACT, f"e.{i}.01", Decimal(1), now_ns)
+        unexplained.position(CONTRACT, Decimal(60 + i), now_ns)
+        if unexplained.is_due(now_ns):
+            looks += 1
+            told(unexplained, {CONTRACT: 60 + i}, now_ns)
+    assert looks == LOOKS_MAX + 1
+    assert unexplained._counts["positions_unexplained"] == 1

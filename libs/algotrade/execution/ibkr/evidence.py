@@ -9,7 +9,7 @@ from collections import Counter
 from decimal import Decimal
 
 from algotrade.execution.ibkr.codes import COMPETING_SESSION, Hint, hint_of
-from algotrade.execution.ibkr.executions import Executions
+from algotrade.execution.ibkr.executions import SIDES, Executions
 from algotrade.execution.ibkr.foreign import Foreign
 from algotrade.execution.ibkr.lives import ANSWER_NS_MAX, CANCELED, FILLED, INACTIVE, LOOKS_IN_DOUBT, Lives
 from algotrade.execution.ibkr.looks import LOOK_AGAIN_NS, Looks, Outcome
@@ -211,18 +211,20 @@ class Evidence:
         because = self._executions.why_unbelievable(told)
         if because:
             self._executions.put_aside(told, because)
-        elif order is None and self._executions.is_repeated(told.execution):
+            return
+        if told.execution.side in SIDES:
+            self._unexplained.executed(told.contract.con_id, told.execution.exec_id,
+                                       SIDES[told.execution.side] * told.execution.shares, now_ns)
+        if order is None and self._executions.is_repeated(told.execution):
             pass  # of an order of ours that was forgotten
         elif order is None:
-            moved = self._foreign.execution(told, self._executions.time_ns(told.execution, time_ns))
-            self._unexplained.executed(told.contract.con_id, moved, now_ns)
+            self._foreign.execution(told, self._executions.time_ns(told.execution, time_ns))
         else:
             before = order.executed
             self._identified(order, told.execution.perm_id)
             self._looks.saw(order.order_id, is_open=False)
             order.is_heard = True
             self._executions.execution(order, told, time_ns, now_ns)
-            self._unexplained.executed(told.contract.con_id, order.side * (order.executed - before), now_ns)
             if order.executed > before:
                 self._lives.executed(order, time_ns)
             else:

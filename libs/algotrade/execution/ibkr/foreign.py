@@ -19,11 +19,10 @@ from algotrade.telemetry.log import get_log
 ORDERS_KEPT = 1_024
 """Open orders of others that are kept; there are 20 at most for each contract and side (documented)."""
 EXECUTIONS_KEPT = 1 << 16
-"""Their executions, by revision and what they moved: against counting one twice, as all of the day are told again."""
+"""Their executions, by revision: against counting one twice, as all of the day are told again at every look."""
 POSITIONS_KEPT = 10_000
 """Positions of the account: an account with more is not one that this program can look after."""
 
-ZERO = Decimal(0)
 ENDED = frozenset({"Cancelled", "ApiCancelled", "Filled"})
 
 
@@ -69,7 +68,7 @@ class Foreign:
         self._instruments = instruments
         self._counts = counts
         self._orders: OrderedDict[tuple[int, int, int], ForeignOrder] = OrderedDict()
-        self._executions: OrderedDict[str, tuple[int, Decimal]] = OrderedDict()
+        self._executions: OrderedDict[str, int] = OrderedDict()
         self._positions: OrderedDict[tuple[str, int], AccountPosition] = OrderedDict()
 
     @property
@@ -113,15 +112,13 @@ class Foreign:
         else:
             self._orders[key] = msgspec.structs.replace(known, status=told.status)
 
-    def execution(self, told: a.ExecutionData, time_ns: int) -> Decimal:
-        """Count an execution of ``time_ns`` that is not ours, once; return by how much it moves the position."""
+    def execution(self, told: a.ExecutionData, time_ns: int) -> None:
+        """Count an execution of ``time_ns`` that is not ours, once; the account's position carries what it changed."""
         one = told.execution
         name, revision = execution_and_revision(one.exec_id)
-        before, moved_before = self._executions.get(name, (0, ZERO))
-        if revision <= before:
-            return ZERO
-        moved = SIDES[one.side] * one.shares if one.side in SIDES else ZERO
-        self._executions[name] = revision, moved
+        if revision <= self._executions.get(name, -1):
+            return
+        self._executions[name] = revision
         if len(self._executions) > EXECUTIONS_KEPT:
             self._executions.popitem(last=False)
         is_liquidation = one.liquidation != 0
@@ -136,7 +133,6 @@ class Foreign:
             self.liquidations.append(Liquidation(
                 execution_id=one.exec_id, instrument=instrument, side=SIDES[one.side], quantity=one.shares,
                 price=one.price, event_time_ns=time_ns))
-        return moved - moved_before
 
     def position(self, told: a.PositionData) -> None:
         """Keep a position as the broker has it now."""

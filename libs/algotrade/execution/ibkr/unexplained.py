@@ -7,17 +7,20 @@ A position and its execution come in any order, and while an order fills in many
 So a position is explained by what was executed at any moment of the last seconds, or is in the next ones.
 """
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Collection, Iterable
 from decimal import Decimal
 
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND
+from algotrade.execution.ledger import EXECUTIONS_REMEMBERED, execution_and_revision
 from algotrade.telemetry.log import get_log
 
 EXECUTION_NS_MAX = 3 * NANOSECONDS_PER_SECOND
 """How far an execution and the position that it makes may be apart (assumed; both usually come within a second)."""
 VALUES_KEPT = 4_096
 """Positions that wait, and sums of executions that were, of one contract: beyond that, a false alarm may come."""
+LOOKS_MAX = 3
+"""Looks in a row that do not explain a position; after so many it is taken as it is, whatever else moves."""
 
 ZERO = Decimal(0)
 
@@ -40,15 +43,22 @@ class Unexplained:
         """What had been executed, and until when."""
         self._waiting = {con_id: deque[tuple[int, Decimal]](maxlen=VALUES_KEPT) for con_id in self._executed}
         """When executions are to be asked for, and what has to be executed before that, oldest first."""
-        self._doubted: dict[int, tuple[Decimal, Decimal]] = {}
-        """Position and what was executed, where the last look did not explain the one by the other."""
+        self._doubted: dict[int, tuple[int, Decimal, Decimal]] = {}
+        """How many looks did not explain a position; position and what was executed, at the last of them."""
+        self._told: OrderedDict[str, tuple[int, Decimal]] = OrderedDict()
+        """Executions, by revision and quantity: those since midnight are told again at every look."""
 
-    def executed(self, con_id: int, quantity: Decimal, now_ns: int) -> None:
-        """Take note of an execution, whoever's it is; a sale is negative."""
-        if con_id not in self._executed or not quantity:
+    def executed(self, con_id: int, execution_id: str, quantity: Decimal, now_ns: int) -> None:
+        """Take note of an execution, whoever's it is; a sale is negative. One that is told again changes nothing."""
+        name, revision = execution_and_revision(execution_id)
+        revision_before, quantity_before = self._told.get(name, (-1, ZERO))
+        if con_id not in self._executed or revision <= revision_before:
             return
+        self._told[name] = revision, quantity
+        if len(self._told) > EXECUTIONS_REMEMBERED:
+            self._told.popitem(last=False)
         self._lately[con_id].append((now_ns, self._executed[con_id]))
-        self._executed[con_id] += quantity
+        self._executed[con_id] += quantity - quantity_before
         waiting = self._waiting[con_id]
         if any(wanted == self._executed[con_id] for _, wanted in waiting):
             while waiting.popleft()[1] != self._executed[con_id]:
@@ -96,15 +106,15 @@ class Unexplained:
         for con_id, listed in self._listed.items():
             quantity, executed = self._positions[con_id], self._executed[con_id]
             before = self._before.setdefault(con_id, listed - executed)
-            is_doubted_again = self._doubted.pop(con_id, None) == (listed, executed)
+            looks, *doubted = self._doubted.pop(con_id, (0, ZERO, ZERO))
             if before not in {listed - executed, quantity - executed}:
-                if is_doubted_again and quantity == listed:
+                if quantity == listed and looks and (doubted == [listed, executed] or looks >= LOOKS_MAX):
                     self._before[con_id] = quantity - executed
                     self._counts["positions_unexplained"] += 1
                     get_log().warning("position_unexplained", con_id=con_id, quantity=str(quantity),
                                       difference=str(quantity - executed - before))
                 else:
-                    self._doubted[con_id] = listed, executed
+                    self._doubted[con_id] = looks + 1, listed, executed
             self._compare(con_id, now_ns)
 
     def _compare(self, con_id: int, now_ns: int) -> None:
