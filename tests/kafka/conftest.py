@@ -1,7 +1,6 @@
 """Real Kafka for the tests of this folder, started and stopped by the run. ``make test-kafka`` asks for it."""
 
 import os
-import statistics
 from itertools import count
 from pathlib import Path
 
@@ -9,12 +8,21 @@ import pytest
 
 from algotrade.bus.kafka import KafkaAccess, KafkaAddress, KafkaBus, create_topics
 from tests.bus.worlds import SMALL
-from tests.kafka.figures import FIGURES
+from tests.kafka import figures
 from tests.kafka.users import PASSWORDS, PROPERTIES, scram
 from tools.kafka.cluster import missing_tools, running
 
+LONGEST = ("test_demo", "test_takeover", "test_poison", "test_shards", "test_network", "test_holes", "test_replay")
+"""Begun first: whoever gets one of them last keeps all others waiting."""
+
+
+def _place(item):
+    here, name = Path(__file__).parent in item.path.parents, item.path.stem
+    return LONGEST.index(name) - len(LONGEST) if here and name in LONGEST else 0
+
 
 def pytest_collection_modifyitems(items):
+    items.sort(key=_place)
     reason = None
     if os.environ.get("TEST_KAFKA") != "1":
         reason = "starts real brokers: make test-kafka"
@@ -44,10 +52,19 @@ def broker_with_users():
 RUNS = count(1)
 
 
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):  # a worker of pytest-xdist's: it has no terminal
+        session.config.workeroutput[figures.KEY] = figures.FIGURES
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    figures.collect(getattr(node, "workeroutput", {}).get(figures.KEY, {}))
+
+
 def pytest_terminal_summary(terminalreporter):
-    for what, values in FIGURES.items():
-        terminalreporter.write_line(
-            f"{what}: {len(values)} times, median {statistics.median(values):.1f}, most {max(values):.1f}")
+    for line in figures.lines():
+        terminalreporter.write_line(line)
 
 
 class KafkaWorld:

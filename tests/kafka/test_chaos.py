@@ -1,6 +1,5 @@
 """Three brokers that fail while the planes run: the files are those of the undisturbed run."""
 
-import os
 import signal
 import threading
 import time
@@ -13,10 +12,11 @@ from tests.integration.runs import Started
 from tests.integration.ticks import write_quotes, write_trades
 from tests.kafka.checker import check_run
 from tests.kafka.figures import measured
+from tests.kafka.long import long
 from tests.torture.drills import RESULTS, undisturbed_run
 from tools.kafka.cluster import running
 
-pytestmark = pytest.mark.skipif(os.environ.get("KAFKA_CHAOS") != "1", reason="takes ten minutes: make torture-kafka")
+pytestmark = long
 RUNS = count(1)
 FLOW_S_MAX = 10.0
 FLOW_S_WATCHED = 25.0

@@ -15,6 +15,7 @@ from algotrade.bus.kafka.records import Record
 from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, PLANES, STRATEGY_PLANE, TOPICS
 from tests.bus.worlds import values
 from tests.integration.runs import Started, algotrade
+from tests.kafka.long import long
 from tests.kafka.poison import CONTROL, DEAD, HEADERS, LEADERS, READ, Stranger, letters_on
 from tests.torture.conftest import busy, ticks, undisturbed  # noqa: F401 -- fixtures
 from tests.torture.drills import RESULTS
@@ -91,7 +92,8 @@ def test_a_run_among_strangers_writes_the_same_files(bus, stranger, undisturbed,
     assert {topic for reader in PLANES for topic, _ in found[reader]} >= {*CONTROL, *READERS}
 
 
-@pytest.mark.parametrize("plane", PLANES)
+@pytest.mark.parametrize("plane", [
+    ORDER_PLANE, pytest.param(DATA_PLANE, marks=long), pytest.param(STRATEGY_PLANE, marks=long)])
 def test_a_killed_run_among_strangers_goes_on_to_the_same_files(
         plane, bus, stranger, undisturbed, ticks, tmp_path):  # noqa: F811
     run = Started(tmp_path / "out", [*ticks, "--speed", SPEED, "--bus", bus], bus)

@@ -54,7 +54,7 @@ def replay(bus):
 def test_a_late_intent_expires_while_planes_run_are_killed_and_start_again(
         broker, undisturbed, ticks, tmp_path):  # noqa: F811
     bus, out = f"kafka://{broker.address}/replay{next(RUNS)}", tmp_path / "out"
-    run = Started(out, [*ticks, "--speed", "300", "--bus", bus], bus)
+    run = Started(out, [*ticks, "--speed", "150", "--bus", bus], bus)
     run.wait_until_handled(DATA_PLANE, 3_000)
     bury(bus)
     replay(bus)

@@ -1,6 +1,5 @@
 """Several data planes and strategy planes share the instruments out: the files are those of one of each."""
 
-import os
 import random
 import signal
 import threading
@@ -15,6 +14,7 @@ from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, STRATEGY_PLANE
 from tests.integration.runs import Started, algotrade, demo
 from tests.integration.ticks import write_quotes
 from tests.kafka.checker import check_market, check_run
+from tests.kafka.long import long
 from tests.torture.drills import RESULTS
 
 RUNS = count(1)
@@ -89,7 +89,7 @@ def test_a_run_keeps_its_shards(bus, ticks, tmp_path):
     assert "has 2 shards; allowed: 2, or a new run" in done.stdout + done.stderr
 
 
-@pytest.mark.skipif(os.environ.get("KAFKA_CHAOS") != "1", reason="takes two minutes: make torture-kafka")
+@long
 def test_shards_that_are_dealt_out_anew_twenty_times_in_a_minute(bus, ticks, unshared, tmp_path):
     """Strangers to the work join each group and leave it again: what they are dealt stands still, and then moves on."""
     run = Started(tmp_path / "out", [*ticks, "--bus", bus, "--shards", str(SHARDS), "--speed", "60"], bus)

@@ -84,6 +84,7 @@ class RunFold:
             self._last_sequence = report.sequence
             if isinstance(report, Liquidation):
                 self._liquidations[execution_and_revision(report.execution_id)[0]] = report
+                self._check_fills()
             else:
                 self._fold(report)
 
@@ -149,7 +150,10 @@ class RunFold:
             side=report.side, quantity=report.last_quantity, price=report.last_price, commission=report.commission,
             event_time_ns=report.event_time_ns,
         )
-        if len(self._fills) > self._fills_max:
+        self._check_fills()
+
+    def _check_fills(self) -> None:
+        if len(self._fills) + len(self._liquidations) > self._fills_max:
             raise RunTooLarge(f"more than {self._fills_max} fills; cut the run into shorter periods")
 
     def _corrected(self, execution_id: str) -> str:

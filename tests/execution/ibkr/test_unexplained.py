@@ -250,6 +250,11 @@ def test_executions_of_orders_that_were_forgotten_are_not_those_of_others(monkey
     assert (desk.count("foreign_executions"), desk.count("positions_unexplained")) == (0, 0)
 
 
+def test_a_liquidation_whose_number_of_correction_is_0_is_told():
+    desk = Desk()
+    assert [one.quantity for one in desk.say(liquidated(40, exec_id="l.l.l.00"))] == [40]
+
+
 def test_a_day_of_many_executions_of_others_is_counted_once():
     many = [execution(1, exec_id=f"m.{i}.01", **MANUAL) for i in range(5_000)]
     desk = Desk()

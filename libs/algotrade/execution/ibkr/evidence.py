@@ -215,10 +215,9 @@ class Evidence:
         if told.execution.side in SIDES:
             self._unexplained.executed(told.contract.con_id, told.execution.exec_id,
                                        SIDES[told.execution.side] * told.execution.shares, now_ns)
-        if order is None and self._executions.is_repeated(told.execution):
-            pass  # of an order of ours that was forgotten
-        elif order is None:
-            self._foreign.execution(told, self._executions.time_ns(told.execution, time_ns))
+        if order is None:
+            if not self._executions.is_repeated(told.execution):  # else it is of an order of ours that is forgotten
+                self._foreign.execution(told, self._executions.time_ns(told.execution, time_ns))
         else:
             before = order.executed
             self._identified(order, told.execution.perm_id)

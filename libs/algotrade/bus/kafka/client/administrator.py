@@ -1,14 +1,15 @@
 """What is asked of a cluster beside records: topics, configuration, access rules, deletions, offsets."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent import futures
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -31,6 +32,8 @@ from algotrade.bus.kafka.client.settings import (
 from algotrade.bus.kafka.records import Grant, Lane, TopicFacts
 from algotrade.bus.port import BusUnreachable
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND, SystemClock
+
+T = TypeVar("T")
 
 
 class Administrator:
@@ -116,14 +119,7 @@ class Administrator:
 
         A topic that was just made is known to one broker before the others.
         """
-        clock, pause = SystemClock(), threading.Event()
-        deadline_ns = clock.monotonic_ns() + int(SETTLE_S_MAX * NANOSECONDS_PER_SECOND)
-        while True:
-            there = self.topics()
-            if all(there.get(name, 0) >= count for name, count in wanted.items()) or (
-                    clock.monotonic_ns() > deadline_ns):
-                return there
-            pause.wait(POLL_S)
+        return _settled(self.topics, lambda there: all(there.get(name, 0) >= count for name, count in wanted.items()))
 
     def brokers(self) -> int:
         """Return how many brokers the cluster has now."""
@@ -159,12 +155,28 @@ class Administrator:
         return configs
 
     def grant(self, grants: Sequence[Grant]) -> None:
-        """Write access rules; those that are there stay."""
+        """Write access rules; those that are there stay. Return once a broker goes by them, or after ``SETTLE_S_MAX``.
+
+        Brokers learn of rules later than the controller that takes them: who came at once was turned away.
+        """
         bindings = [
             AclBinding(ResourceType[grant.kind.upper()], grant.name, ResourcePatternType.LITERAL, grant.principal, "*",
                        AclOperation[grant.operation], AclPermissionType.ALLOW) for grant in grants]
         for binding, future in self._admin.create_acls(bindings, request_timeout=REQUEST_S_MAX).items():
             asked(binding.name, partial(future.result, REQUEST_S_MAX))
+        principals = sorted({grant.principal for grant in grants})
+        _settled(lambda: self._rules(principals), set(bindings).issubset)
+
+    def _rules(self, principals: Sequence[str]) -> set[AclBinding]:
+        """Return the rules that a broker has for ``principals``."""
+        found: set[AclBinding] = set()
+        for principal in principals:
+            wanted = AclBindingFilter(
+                ResourceType.ANY, None, ResourcePatternType.ANY, principal, None,  # type: ignore[arg-type]  # None: any
+                AclOperation.ANY, AclPermissionType.ANY)
+            future = self._admin.describe_acls(wanted, request_timeout=REQUEST_S_MAX)
+            found |= set(asked(principal, partial(future.result, REQUEST_S_MAX)))
+        return found
 
     def create(self, topics: Sequence[tuple[str, int, int, Mapping[str, str]]]) -> list[str]:
         """Create topics (name, partitions, replication, configuration); return the names of the new ones."""
@@ -193,3 +205,14 @@ class Administrator:
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                     raise translated(error.args[0], name) from error
+
+
+def _settled(look: Callable[[], T], is_there: Callable[[T], bool]) -> T:
+    """Return what ``look`` gives, once all is there that should be, or after ``SETTLE_S_MAX``."""
+    clock, pause = SystemClock(), threading.Event()
+    deadline_ns = clock.monotonic_ns() + int(SETTLE_S_MAX * NANOSECONDS_PER_SECOND)
+    while True:
+        found = look()
+        if is_there(found) or clock.monotonic_ns() > deadline_ns:
+            return found
+        pause.wait(POLL_S)
