@@ -8,11 +8,11 @@ DRILLS ?= 25
 KAFKA_DRILLS ?= 3
 FRAMES ?= 1000000
 SEED ?= 1
-# Much of it is waiting for real time to pass: more of them than cores.
-KAFKA_WORKERS ?= 3
+KAFKA_TESTS = TEST_KAFKA=1 TORTURE_DRILLS=$(KAFKA_DRILLS) $(BIN)/python -m pytest
+KAFKA_PLANES := $(addprefix tests/kafka/,test_demo.py test_takeover.py test_shards.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo demo-ib test torture kafka kafka-demo test-kafka torture-kafka fuzz-wire bench package lint docs lock clean
+.PHONY: help venv demo demo-ib test torture kafka kafka-demo test-kafka test-kafka-planes test-kafka-bus torture-kafka fuzz-wire bench package lint docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,8 +48,18 @@ kafka-demo: $(READY) ## the demo over a Kafka of its own
 	  $(foreach file,$(DATA),--data $(file)) $(ARGS)
 
 test-kafka: $(READY) ## the bus contract, the demo's fills, kills and take-overs over a real broker (10 minutes)
-	TEST_KAFKA=1 TORTURE_DRILLS=$(KAFKA_DRILLS) $(BIN)/python -m pytest -n $(KAFKA_WORKERS) --dist loadfile \
-	  --no-loadscope-reorder tests/kafka $(ARGS)
+ifdef ARGS
+	$(KAFKA_TESTS) tests/kafka $(ARGS)
+else
+	@$(MAKE) --no-print-directory --jobs=2 test-kafka-planes test-kafka-bus
+endif
+
+# Much of both is waiting for real time to pass: side by side they take little more than the longer one.
+test-kafka-planes: $(READY)
+	$(KAFKA_TESTS) $(KAFKA_PLANES)
+
+test-kafka-bus: $(READY)
+	$(KAFKA_TESTS) tests/kafka $(addprefix --ignore=,$(KAFKA_PLANES))
 
 torture-kafka: $(READY) ## the same with DRILLS kills per plane, 50 take-overs, brokers that fail, a million messages of lag (2 hours)
 	TEST_KAFKA=1 KAFKA_CHAOS=1 TAKEOVERS=$(DRILLS) TORTURE_DRILLS=$(DRILLS) $(BIN)/python -m pytest tests/kafka $(ARGS)

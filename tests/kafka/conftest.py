@@ -12,17 +12,8 @@ from tests.kafka import figures
 from tests.kafka.users import PASSWORDS, PROPERTIES, scram
 from tools.kafka.cluster import missing_tools, running
 
-LONGEST = ("test_demo", "test_takeover", "test_poison", "test_shards", "test_network", "test_holes", "test_replay")
-"""Begun first: whoever gets one of them last keeps all others waiting."""
-
-
-def _place(item):
-    here, name = Path(__file__).parent in item.path.parents, item.path.stem
-    return LONGEST.index(name) - len(LONGEST) if here and name in LONGEST else 0
-
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=_place)
     reason = None
     if os.environ.get("TEST_KAFKA") != "1":
         reason = "starts real brokers: make test-kafka"

@@ -14,6 +14,7 @@ from algotrade.bus.topics import DATA_PLANE, MARKET_QUOTES, ORDER_PLANE, PLANES,
 from algotrade_runners.host import EXIT_WORLD
 from tests.integration.holes import EXIT_PLANE_DIED, HANDLED, assert_refused, events, killed_run, resumed
 from tests.integration.runs import Started
+from tests.kafka.long import long
 from tests.torture.conftest import busy, ticks, undisturbed  # noqa: F401 -- fixtures
 from tests.torture.drills import RESULTS
 from tools.kafka.cluster import running
@@ -38,6 +39,7 @@ def delete_quotes(bus, keep):
     return begins
 
 
+@long
 def test_a_snapshot_older_than_the_log_is_refused(ticks, bus, tmp_path):  # noqa: F811
     killed_run(tmp_path, ticks, bus)
     begins = delete_quotes(bus, keep=1)
@@ -71,6 +73,7 @@ def own_broker():
         yield cluster, Path(folder)
 
 
+@long
 def test_a_market_log_that_loses_its_tail_ends_the_run_and_is_published_again(
         own_broker, undisturbed, ticks, tmp_path):  # noqa: F811
     """What a loss of power does to brokers that had not flushed: the other logs have what came after it."""

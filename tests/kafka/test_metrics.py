@@ -15,6 +15,7 @@ from algotrade.bus.kafka.watch import UNREACHABLE_S
 from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, PLANES, STRATEGY_PLANE
 from tests.integration.runs import Started
 from tests.integration.ticks import write_quotes
+from tools.kafka.cluster import running
 
 RUNS = count(1)
 
@@ -75,6 +76,12 @@ def test_running_planes_tell_of_their_bus(planes):
 READY_S_MAX = 60
 
 
+@pytest.fixture
+def own_broker():
+    with running() as cluster:
+        yield cluster
+
+
 def readiness(port):
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10) as answer:
@@ -93,23 +100,16 @@ def seconds_until(ready):
     return waited_s
 
 
-@pytest.fixture
-def mortal(broker):
-    """The broker of all, which goes on whatever was done to it."""
-    yield broker
-    broker.signal(1, signal.SIGCONT)
-
-
-def test_a_plane_is_not_ready_while_the_cluster_is_silent(mortal, tmp_path):
+def test_a_plane_is_not_ready_while_the_cluster_is_silent(own_broker, tmp_path):
     """A broker that stands still keeps its connections: nothing but the missing answers tells."""
-    bus = f"kafka://{mortal.address}/silent"
-    words = ["--data", write_quotes(tmp_path / "quotes.parquet", 90_000), "--speed", "30", "--bus", bus]
+    bus = f"kafka://{own_broker.address}/silent"
+    words = ["--data", write_quotes(tmp_path / "quotes.parquet", 90_000), "--speed", "60", "--bus", bus]
     run = Started(tmp_path / "out", words, bus)
     run.wait_until_handled(ORDER_PLANE, 500)
     ports = [port(tmp_path / "out", plane) for plane in PLANES]
     assert all(readiness(one) == (200, readiness(one)[1]) for one in ports)
 
-    mortal.signal(1, signal.SIGSTOP)
+    own_broker.signal(1, signal.SIGSTOP)
     assert UNREACHABLE_S - 3 < seconds_until(lambda: all(readiness(one)[0] == 503 for one in ports)) < 25
     for one in ports:
         status = readiness(one)[1]
@@ -117,7 +117,7 @@ def test_a_plane_is_not_ready_while_the_cluster_is_silent(mortal, tmp_path):
         found = scraped(one)
         assert found["algotrade_bus_silent_seconds"][()] >= UNREACHABLE_S
         assert found["algotrade_ready"][()] == 0
-    mortal.signal(1, signal.SIGCONT)
+    own_broker.signal(1, signal.SIGCONT)
     seconds_until(lambda: all(readiness(one)[0] == 200 for one in ports))
     errors = {name for one in ports for name, in scraped(one).get("algotrade_bus_errors_total", {})}
     assert errors & {"_TIMED_OUT", "_TRANSPORT", "_ALL_BROKERS_DOWN"}, errors

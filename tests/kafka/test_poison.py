@@ -77,6 +77,7 @@ def assert_buried(found, stranger, readers):
             assert not missing, f"{topic}: {len(missing)} of {len(wanted)} are not among the letters of the {reader}"
 
 
+@long
 def test_a_run_among_strangers_writes_the_same_files(bus, stranger, undisturbed, ticks, tmp_path):  # noqa: F811
     run = Started(tmp_path / "out", [*ticks, "--speed", SPEED, "--bus", bus], bus)
     for moment in (1, 8_000, 20_000):

@@ -18,6 +18,7 @@ from algotrade.domain import (
 )
 from algotrade.execution.order_manager import REPLAYED_LATE
 from tests.integration.runs import Started, algotrade
+from tests.kafka.long import long
 from tests.torture.conftest import busy, ticks, undisturbed  # noqa: F401 -- fixtures
 
 RUNS = count(1)
@@ -51,6 +52,7 @@ def replay(bus):
     assert "1 replayed, 0 refused" in done.stdout
 
 
+@long
 def test_a_late_intent_expires_while_planes_run_are_killed_and_start_again(
         broker, undisturbed, ticks, tmp_path):  # noqa: F811
     bus, out = f"kafka://{broker.address}/replay{next(RUNS)}", tmp_path / "out"

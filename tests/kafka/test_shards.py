@@ -65,6 +65,7 @@ def test_three_of_each_make_what_one_of_each_makes(bus, ticks, unshared, tmp_pat
     check(bus, tmp_path / "out", unshared)
 
 
+@long
 def test_the_shards_of_a_killed_process_go_to_the_others(bus, ticks, unshared, tmp_path):
     run = Started(tmp_path / "out", [*ticks, "--bus", bus, "--shards", str(SHARDS), "--speed", "100"], bus)
     run.wait_until_handled(ORDER_PLANE, 10_000)

@@ -4,6 +4,9 @@ import pytest
 
 from tests.torture.drills import BUSY, undisturbed_run, write_ticks
 
+MADE = {}
+"""Files for every module of a process: the settings of ``busy`` are a module's, what is made with them is not."""
+
 
 @pytest.fixture(scope="module")
 def busy():
@@ -15,9 +18,13 @@ def busy():
 
 @pytest.fixture(scope="module")
 def ticks(busy, tmp_path_factory):
-    return write_ticks(tmp_path_factory.mktemp("ticks"))
+    if "ticks" not in MADE:
+        MADE["ticks"] = write_ticks(tmp_path_factory.mktemp("ticks"))
+    return MADE["ticks"]
 
 
 @pytest.fixture(scope="module")
 def undisturbed(ticks, tmp_path_factory):
-    return undisturbed_run(tmp_path_factory.mktemp("undisturbed") / "out", ticks)
+    if "undisturbed" not in MADE:
+        MADE["undisturbed"] = undisturbed_run(tmp_path_factory.mktemp("undisturbed") / "out", ticks)
+    return MADE["undisturbed"]

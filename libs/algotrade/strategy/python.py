@@ -29,6 +29,8 @@ class PythonRunner:
             Kind.TRADE: (Trade, strategy.on_trade),
             Kind.BAR: (Bar, strategy.on_bar),
         }
+        # Here, so that one that is missing is missed now, and not at the first report of a live day.
+        self._on_report, self._on_liquidation = strategy.on_report, strategy.on_liquidation
         # The strategy's own bytes say what its parameters were, if it wants to know.
         self._state_of = StateOf(strategy=strategy.name, run=run, layout=LAYOUT, parameters="")
 
@@ -66,9 +68,9 @@ class PythonRunner:
         """
         for report in reports:
             if isinstance(report, Liquidation):
-                self._strategy.on_liquidation(report)
+                self._on_liquidation(report)
             elif report.intent_id.strategy == self.name and report.intent_id.run == self._run:
-                self._strategy.on_report(report)
+                self._on_report(report)
 
     def state(self) -> bytes:
         """Return the strategy's own bytes, headed by what they belong to."""
