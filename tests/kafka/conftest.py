@@ -1,6 +1,7 @@
 """Real Kafka for the tests of this folder, started and stopped by the run. ``make test-kafka`` asks for it."""
 
 import os
+import statistics
 from itertools import count
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from algotrade.bus.kafka import KafkaAccess, KafkaAddress, KafkaBus, create_topics
 from tests.bus.worlds import SMALL
-from tests.kafka import figures
+from tests.kafka.figures import FIGURES
 from tests.kafka.users import PASSWORDS, PROPERTIES, scram
 from tools.kafka.cluster import missing_tools, running
 
@@ -43,19 +44,10 @@ def broker_with_users():
 RUNS = count(1)
 
 
-def pytest_sessionfinish(session):
-    if hasattr(session.config, "workeroutput"):  # a worker of pytest-xdist's: it has no terminal
-        session.config.workeroutput[figures.KEY] = figures.FIGURES
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node):
-    figures.collect(getattr(node, "workeroutput", {}).get(figures.KEY, {}))
-
-
 def pytest_terminal_summary(terminalreporter):
-    for line in figures.lines():
-        terminalreporter.write_line(line)
+    for what, values in FIGURES.items():
+        terminalreporter.write_line(
+            f"{what}: {len(values)} times, median {statistics.median(values):.1f}, most {max(values):.1f}")
 
 
 class KafkaWorld:

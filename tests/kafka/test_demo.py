@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, STRATEGY_PLANE
+from algotrade.bus.topics import PLANES
 from tests.integration.runs import algotrade, demo
 from tests.torture.conftest import busy, ticks, undisturbed  # noqa: F401 -- fixtures
 from tests.torture.drills import RESULTS, Drill
@@ -42,23 +42,7 @@ def test_a_run_that_is_not_there_cannot_be_resumed(broker, ticks, tmp_path):  # 
     assert "never-was holds no run to resume" in done.stderr + done.stdout
 
 
-class Killed:
-    """A class for each plane: whoever shares the tests out among processes keeps a class together, and no more."""
-
-    plane = ""
-
-    @pytest.mark.parametrize("number", range(DRILLS))
-    def test_a_killed_run_goes_on_to_the_same_files(self, number, undisturbed, ticks, bus, tmp_path):  # noqa: F811
-        Drill(self.plane, number).do(tmp_path / "out", ticks, undisturbed, bus)
-
-
-class TestDataPlane(Killed):
-    plane = DATA_PLANE
-
-
-class TestStrategyPlane(Killed):
-    plane = STRATEGY_PLANE
-
-
-class TestOrderPlane(Killed):
-    plane = ORDER_PLANE
+@pytest.mark.parametrize("number", range(DRILLS))
+@pytest.mark.parametrize("plane", PLANES)
+def test_a_killed_run_goes_on_to_the_same_files(plane, number, undisturbed, ticks, bus, tmp_path):  # noqa: F811
+    Drill(plane, number).do(tmp_path / "out", ticks, undisturbed, bus)
