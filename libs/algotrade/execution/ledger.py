@@ -35,6 +35,32 @@ def execution_and_revision(execution_id: str) -> tuple[str, int]:
     return (found[1], int(found[2])) if found else (execution_id, 1)
 
 
+class Revisions:
+    """Which executions were told, by the number of their last correction: the last ``kept`` of them."""
+
+    def __init__(self, kept: int) -> None:
+        self._kept = kept
+        self._last: OrderedDict[str, int] = OrderedDict()
+
+    def is_news(self, execution_id: str) -> bool:
+        """Take note of an execution; False where it, or a later correction of it, was told before."""
+        name, revision = execution_and_revision(execution_id)
+        if revision <= self._last.get(name, -1):
+            return False
+        self._last[name] = revision
+        if len(self._last) > self._kept:
+            self._last.popitem(last=False)
+        return True
+
+    def state(self) -> dict[str, int]:
+        """Return what a restart needs."""
+        return dict(self._last)
+
+    def restore(self, state: dict[str, int]) -> None:
+        """Go on from ``state``."""
+        self._last = OrderedDict(state)
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """An execution as it was last stated.
 

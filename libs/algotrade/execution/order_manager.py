@@ -8,7 +8,6 @@ What is too old, or what the risk gate refuses, becomes a report and nothing els
 One writer, one thread: whoever owns the manager owns the truth about orders.
 """
 
-from collections import OrderedDict
 from decimal import Decimal
 
 import msgspec
@@ -29,7 +28,7 @@ from algotrade.domain import (
     ReplaceOrder,
 )
 from algotrade.execution.broker import BrokerEvent, Cancel, Command, Place, Replace
-from algotrade.execution.ledger import FillLedger, LedgerState, execution_and_revision
+from algotrade.execution.ledger import FillLedger, LedgerState, Revisions
 from algotrade.execution.order_book import REQUESTS_MAX, OrderBook, OrderBookState
 from algotrade.execution.order_state import OrderEvent, follow
 from algotrade.risk import Approved, Gate, Reason, Refused
@@ -102,7 +101,7 @@ class OrderManager:
         self.unmatched = 0
         self.corrections = 0
         self.overfills = 0
-        self._liquidations: OrderedDict[str, int] = OrderedDict()
+        self._liquidations = Revisions(LIQUIDATIONS_KEPT)
         self._reports = 0
 
     @property
@@ -198,12 +197,8 @@ class OrderManager:
 
         It moves no order and no position of ours, and counts in no limit.
         """
-        name, revision = execution_and_revision(told.execution_id)
-        if revision <= self._liquidations.get(name, -1):
+        if not self._liquidations.is_news(told.execution_id):
             return []
-        self._liquidations[name] = revision
-        if len(self._liquidations) > LIQUIDATIONS_KEPT:
-            self._liquidations.popitem(last=False)
         self._reports += 1
         return [msgspec.structs.replace(told, sequence=self._reports)]
 
@@ -212,7 +207,7 @@ class OrderManager:
         return ManagerState(orders=self.orders.state(), ledger=self.ledger.state(), reports=self._reports,
                             refused=dict(self.refused), late_fills=self.late_fills, unmatched=self.unmatched,
                             corrections=self.corrections, overfills=self.overfills,
-                            liquidations=dict(self._liquidations))
+                            liquidations=self._liquidations.state())
 
     def restore(self, state: ManagerState) -> None:
         """Go on from ``state``."""
@@ -224,7 +219,7 @@ class OrderManager:
         self.unmatched = state.unmatched
         self.corrections = state.corrections
         self.overfills = state.overfills
-        self._liquidations = OrderedDict(state.liquidations)
+        self._liquidations.restore(state.liquidations)
 
     def _new(self, intent: NewOrder, now_ns: int, decided: Reason | None) -> Handling:
         order = self._order(intent)

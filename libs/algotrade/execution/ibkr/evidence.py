@@ -7,6 +7,7 @@ as far as it proves (lives.py). Errors are hints (codes.py): they make us look, 
 
 from collections import Counter
 from decimal import Decimal
+from functools import partial
 
 from algotrade.execution.ibkr.codes import COMPETING_SESSION, Hint, hint_of
 from algotrade.execution.ibkr.executions import SIDES, Executions
@@ -217,7 +218,7 @@ class Evidence:
                                        SIDES[told.execution.side] * told.execution.shares, now_ns)
         if order is None:
             if not self._executions.is_repeated(told.execution):  # else it is of an order of ours that is forgotten
-                self._foreign.execution(told, self._executions.time_ns(told.execution, time_ns))
+                self._foreign.execution(told, partial(self._executions.time_ns, told.execution, time_ns))
         else:
             before = order.executed
             self._identified(order, told.execution.perm_id)

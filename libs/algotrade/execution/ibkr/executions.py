@@ -111,8 +111,7 @@ class Executions:
         one = told.execution
         name, revision = execution_and_revision(one.exec_id)
         known = self._told.get(name)
-        before = 0 if known is None else execution_and_revision(known.execution_id)[1]
-        if known is not None and revision <= before:
+        if known is not None and self.is_repeated(one):
             self._counts["executions_repeated"] += 1
             if one.shares > known.most_quantity and not self._why_not(order, told, revision):
                 self._keep(order, name, msgspec.structs.replace(known, most_quantity=one.shares))

@@ -5,14 +5,14 @@ broker liquidates by itself is among them, with an alert of its own; of an instr
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 import msgspec
 
 from algotrade.domain import Liquidation
 from algotrade.execution.ibkr.executions import SIDES
-from algotrade.execution.ledger import execution_and_revision
+from algotrade.execution.ledger import Revisions, execution_and_revision
 from algotrade.ibkr.wire import answers as a
 from algotrade.telemetry.log import get_log
 
@@ -68,7 +68,7 @@ class Foreign:
         self._instruments = instruments
         self._counts = counts
         self._orders: OrderedDict[tuple[int, int, int], ForeignOrder] = OrderedDict()
-        self._executions: OrderedDict[str, int] = OrderedDict()
+        self._executions = Revisions(EXECUTIONS_KEPT)
         self._positions: OrderedDict[tuple[str, int], AccountPosition] = OrderedDict()
 
     @property
@@ -112,27 +112,26 @@ class Foreign:
         else:
             self._orders[key] = msgspec.structs.replace(known, status=told.status)
 
-    def execution(self, told: a.ExecutionData, time_ns: int) -> None:
-        """Count an execution of ``time_ns`` that is not ours, once; the account's position carries what it changed."""
+    def execution(self, told: a.ExecutionData, time_ns: Callable[[], int]) -> None:
+        """Count an execution that is not ours, once; the account's position carries what it changed.
+
+        ``time_ns``  when it was; asked of a liquidation only: the others of the day are told again at every look
+        """
         one = told.execution
-        name, revision = execution_and_revision(one.exec_id)
-        if revision <= self._executions.get(name, -1):
+        if not self._executions.is_news(one.exec_id):
             return
-        self._executions[name] = revision
-        if len(self._executions) > EXECUTIONS_KEPT:
-            self._executions.popitem(last=False)
         is_liquidation = one.liquidation != 0
         what = "broker_liquidation" if is_liquidation else "foreign_execution"
         self._counts["liquidations" if is_liquidation else "foreign_executions"] += 1
         log = get_log().error if is_liquidation else get_log().warning
         log(what, execution_id=one.exec_id, symbol=told.contract.symbol, side=one.side, quantity=str(one.shares),
             price=str(one.price), perm_id=one.perm_id, client_id=one.client_id, reference=one.order_ref,
-            correction=revision)
+            correction=execution_and_revision(one.exec_id)[1])
         instrument = self._instruments.get(told.contract.con_id)
         if is_liquidation and instrument is not None:
             self.liquidations.append(Liquidation(
                 execution_id=one.exec_id, instrument=instrument, side=SIDES[one.side], quantity=one.shares,
-                price=one.price, event_time_ns=time_ns))
+                price=one.price, event_time_ns=time_ns()))
 
     def position(self, told: a.PositionData) -> None:
         """Keep a position as the broker has it now."""
