@@ -21,6 +21,7 @@ from confluent_kafka.admin import (
 
 from algotrade.bus.kafka.access import KafkaAccess, KafkaAddress
 from algotrade.bus.kafka.client.errors import FORBIDDEN, asked, translated
+from algotrade.bus.kafka.client.lifeline import Lifeline
 from algotrade.bus.kafka.client.settings import (
     DELIVERY_S_MAX,
     LOOK_S_MAX,
@@ -44,7 +45,9 @@ class Administrator:
         self._deletions: dict[Lane, futures.Future[Any]] = {}
         self._cluster = ",".join(address.servers)
         self._protocol = access.settings.get("security.protocol", "PLAINTEXT")
-        self._admin = client_of(AdminClient, address, access, {"error_cb": self._note})
+        self._lifeline = Lifeline()
+        self._make = partial(client_of, AdminClient, address, access, {"error_cb": self._note})
+        self._admin = self._make()
 
     def delete_records(self, lane: Lane, below: int, patience_s: float = DELIVERY_S_MAX) -> None:
         """Forget the records below an offset; raises ``BusUnreachable`` where that takes longer than ``patience_s``.
@@ -61,7 +64,7 @@ class Administrator:
             self._deletions[lane] = self._admin.delete_records([part], request_timeout=DELIVERY_S_MAX)[part]
             self._deleted(lane, patience_s).result()
 
-        asked(lane[0], ask, patience_s, self._admin)
+        asked(lane[0], ask, patience_s, lambda topic: self._admin.list_topics(topic, timeout=LOOK_S_MAX))
 
     def _deleted(self, lane: Lane, patience_s: float) -> "futures.Future[Any]":
         """Return the open request of ``lane`` once it is done; raises ``TimeoutError``."""
@@ -80,12 +83,17 @@ class Administrator:
 
     def answers(self, topic: str) -> bool:
         """Tell whether a broker answers within ``LOOK_S_MAX`` a question about ``topic``; for any thread."""
+        # A deletion that is open is waited for with the client that asked for it.
+        if not self._deletions and self._lifeline.gives_up():
+            self._admin = self._make()
         try:
             self._admin.list_topics(topic, timeout=LOOK_S_MAX)
         except KafkaException:
+            self._lifeline.note(is_up=False)
             return False
         finally:
             self._admin.poll(0)
+        self._lifeline.note(is_up=True)
         return True
 
     def _note(self, error: KafkaError) -> None:

@@ -1,12 +1,24 @@
 """Who reads partitions, and who has a seat in a group that deals them out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
 from algotrade.bus.kafka.access import KafkaAccess, KafkaAddress
-from algotrade.bus.kafka.client.errors import FORBIDDEN, PASSING, OnError, asked, named, translated, translating
+from algotrade.bus.kafka.client.errors import (
+    CUT_OFF,
+    FORBIDDEN,
+    PASSING,
+    OnError,
+    asked,
+    named,
+    translated,
+    translating,
+)
 from algotrade.bus.kafka.client.headers import consumed
+from algotrade.bus.kafka.client.lifeline import Lifeline, closed_beside
 from algotrade.bus.kafka.client.settings import (
     CONSUME_MAX,
     LEISURE_BYTES,
@@ -32,7 +44,11 @@ class Fetcher:
 
     def __init__(self, address: KafkaAddress, access: KafkaAccess, group: str,
                  on_error: OnError | None = None, *, tells_end: bool = False, at_leisure: bool = False) -> None:
-        self._consumer = client_of(Consumer, address, access, {
+        self._lifeline = Lifeline()
+        self._begun: dict[Lane, int] = {}
+        self._paused: set[Lane] = set()
+        self._make = partial(client_of, Consumer, address, access, {
+            **self._lifeline.settings,
             "group.id": group, "enable.auto.commit": False, "enable.auto.offset.store": False,
             "auto.offset.reset": "error", "fetch.wait.max.ms": 20,
             "fetch.min.bytes": LEISURE_BYTES if at_leisure else 1, "fetch.error.backoff.ms": 20,
@@ -41,10 +57,39 @@ class Fetcher:
             "receive.message.max.bytes": RECORD_BYTES_MAX + (1 << 20), "isolation.level": "read_uncommitted",
             "check.crcs": True, "enable.partition.eof": tells_end, "error_cb": named(on_error),
         })
+        self._consumer = self._make()
+
+    def _stay_connected(self) -> None:
+        """Go on with a new client, from where each partition was read to, where this one has lost its cluster."""
+        if not self._lifeline.gives_up():
+            return
+        read_to = {(p.topic, p.partition): p.offset for p in self._consumer.position(self._consumer.assignment())}
+        given_up, self._consumer = self._consumer, self._make()
+        closed_beside(given_up)
+        parts = [TopicPartition(*lane, max(offset, self._begun[lane])) for lane, offset in read_to.items()]
+        if parts:
+            self._consumer.incremental_assign(parts)
+            self._consumer.pause([TopicPartition(*lane) for lane in self._paused])
+
+    def _asked(self, lane: Lane, ask: Callable[[], Any]) -> Any:
+        """Return what ``ask`` gives in the end; while it is not answered nothing else tells whether there is a way."""
+        def try_once() -> Any:
+            self._stay_connected()
+            try:
+                answer = ask()
+            except KafkaException as error:
+                self._lifeline.note(is_up=error.args[0].code() not in CUT_OFF)
+                raise
+            self._lifeline.note(is_up=True)
+            return answer
+
+        return asked(lane[0], try_once, look=lambda topic: self._consumer.list_topics(topic, timeout=LOOK_S_MAX))
 
     def assign(self, lane: Lane, offset: int) -> None:
         """Read ``lane`` from ``offset`` on; what was read of it before is forgotten, and so is a pause."""
         part = [TopicPartition(*lane, offset)]
+        self._begun[lane] = offset
+        self._paused.discard(lane)
         try:
             if lane in {(p.topic, p.partition) for p in self._consumer.assignment()}:
                 self._consumer.incremental_unassign([TopicPartition(*lane)])
@@ -56,15 +101,18 @@ class Fetcher:
 
     def unassign(self, lane: Lane) -> None:
         """Read no more of ``lane``."""
+        self._paused.discard(lane)
         with translating(lane[0]):
             self._consumer.incremental_unassign([TopicPartition(*lane)])
 
     def pause(self, lane: Lane) -> None:
         """Fetch no more of ``lane`` until ``resume``."""
+        self._paused.add(lane)
         self._consumer.pause([TopicPartition(*lane)])
 
     def resume(self, lane: Lane) -> None:
         """Fetch ``lane`` again."""
+        self._paused.discard(lane)
         self._consumer.resume([TopicPartition(*lane)])
 
     def fetch(self, timeout_s: float) -> Iterator[tuple[Lane, Consumed | End | None]]:
@@ -72,6 +120,7 @@ class Fetcher:
 
         None instead of a record: the log no longer has what was asked for, and its lane has to be assigned anew.
         """
+        self._stay_connected()
         # consume() alone would wait for a full batch: poll() waits for the first record, the rest is there.
         with translating("the cluster"):
             first = self._consumer.poll(timeout_s)
@@ -92,13 +141,13 @@ class Fetcher:
 
     def bounds(self, lane: Lane) -> tuple[int, int]:
         """Return (oldest offset kept, next offset), as the cluster has it now."""
-        low, high = asked(lane[0], lambda: self._consumer.get_watermark_offsets(
-            TopicPartition(*lane), LOOK_S_MAX, cached=False), client=self._consumer)
+        low, high = self._asked(lane, lambda: self._consumer.get_watermark_offsets(
+            TopicPartition(*lane), LOOK_S_MAX, cached=False))
         return low, high
 
     def committed(self, lane: Lane) -> int:
         """Return what the group committed there, 0 where it never did; asked again while its coordinator moves."""
-        (part,) = asked(lane[0], lambda: self._consumer.committed([TopicPartition(*lane)], LOOK_S_MAX))
+        (part,) = self._asked(lane, lambda: self._consumer.committed([TopicPartition(*lane)], LOOK_S_MAX))
         if part.error is not None:
             raise translated(part.error, lane[0])
         return max(0, int(part.offset))
@@ -106,7 +155,7 @@ class Fetcher:
     def commit(self, positions: Mapping[Lane, int]) -> None:
         """Commit offsets for the group, durably."""
         parts = [TopicPartition(*lane, offset) for lane, offset in positions.items()]
-        done = asked(parts[0].topic, lambda: self._consumer.commit(offsets=parts, asynchronous=False))
+        done = self._asked(next(iter(positions)), lambda: self._consumer.commit(offsets=parts, asynchronous=False))
         for part in done or []:
             if part.error is not None:
                 raise translated(part.error, part.topic)
@@ -132,14 +181,21 @@ class Seats:
         self.rebalances = 0
         self._given_times: dict[int, int] = {}
         self._topic = topic
-        self._consumer = client_of(Consumer, address, access, {
+        self._lifeline = Lifeline()
+        self._make = partial(client_of, Consumer, address, access, {
+            **self._lifeline.settings,
             "group.id": group, "partition.assignment.strategy": "cooperative-sticky",
             "session.timeout.ms": int(SESSION_S_MAX * 1000),
             "heartbeat.interval.ms": 1_000, "max.poll.interval.ms": int(CAMPAIGN_S_MAX * 1000),
             "enable.auto.commit": False, "auto.offset.reset": "latest", "error_cb": named(on_error),
         })
-        with translating(topic):
-            self._consumer.subscribe([topic], on_assign=self._given, on_revoke=self._taken, on_lost=self._taken)
+        self._consumer = self._joined()
+
+    def _joined(self) -> Consumer:
+        consumer = self._make()
+        with translating(self._topic):
+            consumer.subscribe([self._topic], on_assign=self._given, on_revoke=self._taken, on_lost=self._taken)
+        return consumer
 
     def wait_dealt(self) -> None:
         """Return once the group has dealt for the first time; raises ``BusUnreachable``."""
@@ -152,6 +208,12 @@ class Seats:
 
     def look(self, timeout_s: float = 0) -> Mapping[int, int]:
         """Return what is held, after hearing what the group has to say."""
+        if self._lifeline.gives_up():
+            given_up, self._consumer = self._consumer, self._joined()
+            closed_beside(given_up)
+            # Who does not hear from the group does not know: it has perhaps dealt them to others.
+            self.held.clear()
+            self.rebalances += 1
         with translating(self._topic):
             message = self._consumer.poll(timeout_s)
         error = None if message is None else message.error()
@@ -174,6 +236,8 @@ class Seats:
 
     def _taken(self, consumer: Consumer, parts: list[TopicPartition]) -> None:
         consumer.incremental_unassign(parts)
+        if consumer is not self._consumer:
+            return  # One that was given up; what it had was given back then.
         for part in parts:
             self.held.pop(part.partition, None)
         self.rebalances += 1

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import ClusterMetadata
 
-from algotrade.bus.kafka.client.settings import LOOK_S_MAX, POLL_S, REQUEST_S_MAX, SETTLE_S_MAX
+from algotrade.bus.kafka.client.settings import POLL_S, REQUEST_S_MAX, SETTLE_S_MAX
 from algotrade.bus.port import BusError, BusForbidden, BusUnreachable, TopicUnknown
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND, SystemClock
 
@@ -35,17 +35,21 @@ SETTLING = {
 That all brokers are down is the client's own word, at once, while the connections that it gave up are being made again.
 """
 
+CUT_OFF = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT,  # noqa: SLF001
+           KafkaError._WAIT_COORD}  # noqa: SLF001
+"""Of a client that has no connection, or none that is answered."""
+
 PASSING = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT,  # noqa: SLF001
            KafkaError._RESOLVE, KafkaError._AUTO_OFFSET_RESET}  # noqa: SLF001
 """What a consumer gets over by itself, or what the next look at the bounds will tell better."""
 
 
 def asked(topic: str, ask: Callable[[], Any], patience_s: float = REQUEST_S_MAX,
-          client: Consumer | AdminClient | None = None) -> Any:
+          look: Callable[[str], ClusterMetadata] | None = None) -> Any:
     """Return what ``ask`` gives, asking again for as long as the cluster is finding a leader or a coordinator.
 
     A topic that is unknown may be one that the client has yet to hear of. It counts as missing when a broker says so,
-    asked by ``client`` after ``SETTLE_S_MAX``: a client that is cut off calls a topic unknown, too.
+    asked by ``look`` after ``SETTLE_S_MAX``: a client that is cut off calls a topic unknown, too.
     """
     clock = SystemClock()
     begun_ns = clock.monotonic_ns()
@@ -60,7 +64,7 @@ def asked(topic: str, ask: Callable[[], Any], patience_s: float = REQUEST_S_MAX,
         except KafkaException as error:
             cause: KafkaError = error.args[0]
             if cause.code() in UNKNOWN and is_over(min(patience_s, SETTLE_S_MAX)):
-                if _is_missing(topic, cause, client):
+                if _is_missing(topic, cause, look):
                     raise translated(cause, topic) from error
                 if is_over(patience_s):
                     raise BusUnreachable(f"{topic}: {cause.str()} ({cause.name()}); no broker said so") from error
@@ -77,14 +81,14 @@ def _settles(cause: KafkaError) -> bool:
     return cause.code() in SETTLING or cause.retriable()
 
 
-def _is_missing(topic: str, cause: KafkaError, client: Consumer | AdminClient | None) -> bool:
+def _is_missing(topic: str, cause: KafkaError, look: Callable[[str], ClusterMetadata] | None) -> bool:
     """Tell whether a broker says that it has no such topic; what a client believes by itself is no evidence."""
     if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
         return True
-    if client is None:
+    if look is None:
         return False
     try:
-        found = client.list_topics(topic, timeout=LOOK_S_MAX).topics.get(topic)
+        found = look(topic).topics.get(topic)
     except KafkaException:
         return False
     return found is not None and found.error is not None and found.error.code() in UNKNOWN
