@@ -9,10 +9,11 @@ KAFKA_DRILLS ?= 3
 FRAMES ?= 1000000
 SEED ?= 1
 KAFKA_TESTS = TEST_KAFKA=1 TORTURE_DRILLS=$(KAFKA_DRILLS) $(BIN)/python -m pytest
-KAFKA_PLANES := $(addprefix tests/kafka/,test_demo.py test_takeover.py test_shards.py)
+KAFKA_KILLS := tests/kafka/test_demo.py
+KAFKA_LEADERS := $(addprefix tests/kafka/,test_takeover.py test_shards.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo demo-ib test torture kafka kafka-demo test-kafka test-kafka-planes test-kafka-bus torture-kafka fuzz-wire bench package lint docs lock clean
+.PHONY: help venv demo demo-ib test torture kafka kafka-demo test-kafka test-kafka-kills test-kafka-leaders test-kafka-bus torture-kafka fuzz-wire bench package lint docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,15 +52,18 @@ test-kafka: $(READY) ## the bus contract, the demo's fills, kills and take-overs
 ifdef ARGS
 	$(KAFKA_TESTS) tests/kafka $(ARGS)
 else
-	@$(MAKE) --no-print-directory --jobs=2 test-kafka-planes test-kafka-bus
+	@$(MAKE) --no-print-directory --jobs=3 test-kafka-kills test-kafka-leaders test-kafka-bus
 endif
 
-# Much of both is waiting for real time to pass: side by side they take little more than the longer one.
-test-kafka-planes: $(READY)
-	$(KAFKA_TESTS) $(KAFKA_PLANES)
+# Much of each is waiting for real time to pass: side by side they take little more than the longest one.
+test-kafka-kills: $(READY)
+	$(KAFKA_TESTS) $(KAFKA_KILLS)
+
+test-kafka-leaders: $(READY)
+	$(KAFKA_TESTS) $(KAFKA_LEADERS)
 
 test-kafka-bus: $(READY)
-	$(KAFKA_TESTS) tests/kafka $(addprefix --ignore=,$(KAFKA_PLANES))
+	$(KAFKA_TESTS) tests/kafka $(addprefix --ignore=,$(KAFKA_KILLS) $(KAFKA_LEADERS))
 
 torture-kafka: $(READY) ## the same with DRILLS kills per plane, 50 take-overs, brokers that fail, a million messages of lag (2 hours)
 	TEST_KAFKA=1 KAFKA_CHAOS=1 TAKEOVERS=$(DRILLS) TORTURE_DRILLS=$(DRILLS) $(BIN)/python -m pytest tests/kafka $(ARGS)
