@@ -166,7 +166,7 @@ def topic(cut_off):
 
 def test_a_reader_that_lost_its_cluster_goes_on_with_a_new_client_where_it_was(cut_off, topic, impatient):
     name, address, append = topic
-    fetcher = Fetcher(address, KafkaAccess(), "reader")
+    fetcher = Fetcher(address, KafkaAccess(), "reader", is_polled=True)
     read = {0: [], 1: []}
 
     def fetch():

@@ -89,7 +89,7 @@ class KafkaBus:
         self._teller = Teller(address, access, self.meter.error)
         # The data plane hears when its readers are ready, and who only looks is in no hurry either.
         self._fetcher = Fetcher(address, access, group_name(address, writer), self.meter.error,
-                                at_leisure=writer in {None, DATA_PLANE})
+                                at_leisure=writer in {None, DATA_PLANE}, is_polled=writer is not None)
         self._tails = Tails(self._fetcher, self._floor, lambda: self._new_fetcher(tells_end=True),
                             self._hear_beside)
         self._strangers = Strangers(self, writer, address.run)
@@ -241,7 +241,7 @@ class KafkaBus:
             raise Superseded(f"epoch {epoch} of {topic} is over before it began; epoch {newest} leads")
         if shard in self._fences:
             self._fences[shard].close()
-        self._fences[shard] = Fence(self._new_fetcher(), stand)
+        self._fences[shard] = Fence(self._new_fetcher(is_polled=True), stand)
         self.meter.epoch = epoch
         return Lease(topic=topic, epoch=epoch, shard=shard)
 
@@ -408,9 +408,9 @@ class KafkaBus:
             kept = self._kept[lane] = Kept(partition_bytes_max(row), low, high, below, through)
         return kept
 
-    def _new_fetcher(self, *, tells_end: bool = False) -> Fetcher:
+    def _new_fetcher(self, *, tells_end: bool = False, is_polled: bool = False) -> Fetcher:
         return Fetcher(self._address, self._access, group_name(self._address, None), self.meter.error,
-                       tells_end=tells_end)
+                       tells_end=tells_end, is_polled=is_polled)
 
     def _floor(self, lane: Lane, position: int) -> tuple[int, int]:
         row = self._table[lane[0].removeprefix(whole_name(self._address.run, ""))]

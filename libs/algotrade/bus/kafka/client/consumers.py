@@ -40,15 +40,17 @@ class Fetcher:
 
     ``tells_end``   ``fetch`` yields an ``End`` whenever it has come to the end of a partition
     ``at_leisure``  what comes may come a little later, and more at once
+    ``is_polled``   ``fetch`` is called all the time, as by a plane: then a lost cluster is noticed in silence, too
     """
 
     def __init__(self, address: KafkaAddress, access: KafkaAccess, group: str,
-                 on_error: OnError | None = None, *, tells_end: bool = False, at_leisure: bool = False) -> None:
+                 on_error: OnError | None = None, *, tells_end: bool = False, at_leisure: bool = False,
+                 is_polled: bool = False) -> None:
         self._lifeline = Lifeline()
         self._begun: dict[Lane, int] = {}
         self._paused: set[Lane] = set()
         self._make = partial(client_of, Consumer, address, access, {
-            **self._lifeline.settings,
+            **(self._lifeline.settings if is_polled else {}),
             "group.id": group, "enable.auto.commit": False, "enable.auto.offset.store": False,
             "auto.offset.reset": "error", "fetch.wait.max.ms": 20,
             "fetch.min.bytes": LEISURE_BYTES if at_leisure else 1, "fetch.error.backoff.ms": 20,

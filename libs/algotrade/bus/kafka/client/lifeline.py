@@ -11,6 +11,7 @@ import msgspec
 from confluent_kafka import Consumer
 
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND, Clock, SystemClock
+from algotrade.telemetry import get_log
 
 LOST_S = 8.0
 """A client that has had no connection for so long is made anew: if it only waits for its cluster, nothing is lost."""
@@ -62,6 +63,7 @@ class Lifeline:
         if self._cut_ns is None or now_ns - self._cut_ns < int(LOST_S * NANOSECONDS_PER_SECOND):
             return False
         self._cut_ns = None
+        get_log().warning("client_made_anew", without_connection_s=LOST_S)
         return True
 
 
