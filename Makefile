@@ -9,8 +9,8 @@ KAFKA_DRILLS ?= 3
 FRAMES ?= 1000000
 SEED ?= 1
 KAFKA_TESTS = TEST_KAFKA=1 TORTURE_DRILLS=$(KAFKA_DRILLS) $(BIN)/python -m pytest
-KAFKA_KILLS := tests/kafka/test_demo.py
-KAFKA_LEADERS := $(addprefix tests/kafka/,test_takeover.py test_shards.py)
+KAFKA_KILLS := tests/kafka/test_kills.py
+KAFKA_LEADERS := $(addprefix tests/kafka/,test_fills.py test_takeover.py test_shards.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo demo-ib test torture kafka kafka-demo test-kafka test-kafka-kills test-kafka-leaders test-kafka-bus torture-kafka fuzz-wire bench package lint docs lock clean

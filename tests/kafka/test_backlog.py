@@ -1,14 +1,13 @@
 """Planes that start before a long log: they catch up, in bounded memory, and what is too old to act upon is refused.
 
-`make test-kafka` does a small log, `make torture-kafka` one of a million messages of market data, one record each,
-which is the dearest way to cut it, and of 200,000 intents that have expired.
+A million messages of market data, one record each, which is the dearest way to cut it, and 200,000 intents that have
+expired: `make torture-kafka`.
 
 Measured with one broker on two busy cores, from the planes' start to their end: both planes 1,000,000 messages in
 144 s, largest RSS 285 and 287 MiB; the order plane alone 1,200,000 in 44 s, 314 MiB. Before a log of 40,000 they take
 231 to 243 MiB, as the client's buffers are not full then.
 """
 
-import os
 import subprocess
 import time
 from collections import Counter
@@ -36,9 +35,9 @@ from algotrade.domain import (
 )
 from algotrade_runners.replay_time import intents_time
 from tests.integration.runs import COMMAND, algotrade
+from tests.kafka.long import long
 
-WHOLE = os.environ.get("KAFKA_CHAOS") == "1"
-RECORDS, INTENTS = (1_000_000, 200_000) if WHOLE else (40_000, 10_000)
+RECORDS, INTENTS = 1_000_000, 200_000
 CHUNK = 8_192
 START_NS = 1_381_154_400 * 10**9
 STEP_NS = 100 * 10**6
@@ -49,7 +48,7 @@ bounded by name, whatever the log's length: per partition 8 MiB read but not ask
 MiB that the client has fetched ahead (``PREFETCH_KIB_MAX``) for each of two consumers, 262,144 records
 (``RECORDS_BUFFERED_MAX``), 4,096 intents or reports."""
 
-CATCH_UP_S_MAX = 900 if WHOLE else 120
+CATCH_UP_S_MAX = 900
 RUNS = count(1)
 
 CONFIG = """
@@ -167,6 +166,7 @@ def shown(what, begun, rss, messages):
           f"largest RSS {', '.join(f'{plane} {mib} MiB' for plane, mib in rss.items())}")
 
 
+@long
 def test_both_planes_catch_up_with_market_data_and_what_they_order_too_late_is_refused(backlog):
     """Their intents live 1 ms and need 50 ms to the venue."""
     backlog.publish()
@@ -194,6 +194,7 @@ def expired(number):
         time_in_force=TimeInForce.DAY)
 
 
+@long
 def test_intents_that_expired_while_nobody_read_them_are_each_refused_and_reported(backlog):
     backlog.publish()
     strategy = backlog.open(STRATEGY_PLANE)

@@ -21,6 +21,7 @@ from algotrade.bus.kafka.records import Record
 from algotrade.bus.topics import DATA_PLANE, ORDER_PLANE, TOPICS
 from algotrade_runners.host import EXIT_USAGE, EXIT_WORLD
 from tests.integration.runs import algotrade
+from tests.kafka.long import long
 from tests.kafka.users import USERS, scram, variables
 from tools.kafka.cluster import running
 
@@ -145,6 +146,7 @@ def test_check_finds_a_broker_that_makes_topics_by_itself_or_elects_an_unclean_l
             ("broker 1", "unclean.leader.election.enable", "true", "false", "yes")} <= set(rows(output))
 
 
+@long
 def test_three_brokers_are_as_they_should_be(run):
     with running(3) as cluster:
         url = f"kafka://{cluster.address}/{run}"

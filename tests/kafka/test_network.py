@@ -74,9 +74,9 @@ def assert_same(out, undisturbed):  # noqa: F811
 CUTS = {"reset": (Proxy.reset, False), "black_hole": (Proxy.black_hole, False), "half_open": (Proxy.black_hole, True)}
 
 
-@pytest.mark.parametrize(("kind", "seconds"), [
-    ("half_open", 5), *(pytest.param(kind, 5, marks=long) for kind in ("reset", "black_hole")),
-    *(pytest.param(kind, 20, marks=long) for kind in CUTS)])
+@long
+@pytest.mark.parametrize("seconds", [5, 20])
+@pytest.mark.parametrize("kind", CUTS)
 def test_a_cut_is_got_over(kind, seconds, cut_off, bus, undisturbed, ticks, tmp_path):  # noqa: F811
     """Half open: the broker's side of the old connections is gone, and nobody says so."""
     cut, forgets = CUTS[kind]

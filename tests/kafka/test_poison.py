@@ -93,8 +93,8 @@ def test_a_run_among_strangers_writes_the_same_files(bus, stranger, undisturbed,
     assert {topic for reader in PLANES for topic, _ in found[reader]} >= {*CONTROL, *READERS}
 
 
-@pytest.mark.parametrize("plane", [
-    ORDER_PLANE, pytest.param(DATA_PLANE, marks=long), pytest.param(STRATEGY_PLANE, marks=long)])
+@long
+@pytest.mark.parametrize("plane", PLANES)
 def test_a_killed_run_among_strangers_goes_on_to_the_same_files(
         plane, bus, stranger, undisturbed, ticks, tmp_path):  # noqa: F811
     run = Started(tmp_path / "out", [*ticks, "--speed", SPEED, "--bus", bus], bus)
