@@ -233,8 +233,9 @@ def version() -> str:
 
 def java() -> list[str]:
     """Return the words that a program of Kafka's begins with."""
-    archive = [f"-XX:SharedArchiveFile={_archive()}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off"]
-    return ["java", *JVM, *(archive if _archive().exists() else []), "-cp", classpath()]
+    archive = _archive()
+    shared = [f"-XX:SharedArchiveFile={archive}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off"] if archive.exists() else []
+    return ["java", *JVM, *shared, "-cp", classpath()]
 
 
 def classpath() -> str:

@@ -87,13 +87,12 @@ class Administrator:
         if not self._deletions and self._lifeline.gives_up():
             self._admin = self._make()
         try:
-            self._admin.list_topics(topic, timeout=LOOK_S_MAX)
+            with self._lifeline.asking():
+                self._admin.list_topics(topic, timeout=LOOK_S_MAX)
         except KafkaException:
-            self._lifeline.note(is_up=False)
             return False
         finally:
             self._admin.poll(0)
-        self._lifeline.note(is_up=True)
         return True
 
     def _note(self, error: KafkaError) -> None:

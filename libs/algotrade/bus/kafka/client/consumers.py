@@ -7,16 +7,7 @@ from typing import Any
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
 from algotrade.bus.kafka.access import KafkaAccess, KafkaAddress
-from algotrade.bus.kafka.client.errors import (
-    CUT_OFF,
-    FORBIDDEN,
-    PASSING,
-    OnError,
-    asked,
-    named,
-    translated,
-    translating,
-)
+from algotrade.bus.kafka.client.errors import FORBIDDEN, PASSING, OnError, asked, named, translated, translating
 from algotrade.bus.kafka.client.headers import consumed
 from algotrade.bus.kafka.client.lifeline import Lifeline, closed_beside
 from algotrade.bus.kafka.client.settings import (
@@ -77,13 +68,8 @@ class Fetcher:
         """Return what ``ask`` gives in the end; while it is not answered nothing else tells whether there is a way."""
         def try_once() -> Any:
             self._stay_connected()
-            try:
-                answer = ask()
-            except KafkaException as error:
-                self._lifeline.note(is_up=error.args[0].code() not in CUT_OFF)
-                raise
-            self._lifeline.note(is_up=True)
-            return answer
+            with self._lifeline.asking():
+                return ask()
 
         return asked(lane[0], try_once, look=lambda topic: self._consumer.list_topics(topic, timeout=LOOK_S_MAX))
 

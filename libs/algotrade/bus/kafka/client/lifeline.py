@@ -6,10 +6,13 @@ A client that asks just then gives up the one broker that it knew, and librdkafk
 """
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, KafkaException
 
+from algotrade.bus.kafka.client.errors import CUT_OFF
 from algotrade.domain.clock import NANOSECONDS_PER_SECOND, Clock, SystemClock
 from algotrade.telemetry import get_log
 
@@ -37,7 +40,7 @@ class Lifeline:
     """Whether a client has a connection, as far as is known.
 
     ``settings``  for clients that are polled all the time: such a one tells its state once a second. Of others what
-                  they tell would pile up, so they are known by their answers alone (``note``)
+                  they tell would pile up, so they are known by their answers alone (``asking``)
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -48,14 +51,24 @@ class Lifeline:
     def take(self, statistics: str) -> None:
         """Hear the client's statistics, JSON as librdkafka writes it."""
         brokers = _STATISTICS.decode(statistics).brokers.values()
-        self.note(is_up=any(one.state == "UP" for one in brokers if one.source in _OF_BROKERS))
+        self._note(is_up=any(one.state == "UP" for one in brokers if one.source in _OF_BROKERS))
 
-    def note(self, *, is_up: bool) -> None:
+    def _note(self, *, is_up: bool) -> None:
         """Hear whether the client has a connection."""
         if is_up:
             self._cut_ns = None
         elif self._cut_ns is None:
             self._cut_ns = self._clock.monotonic_ns()
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Hear from the call in the block, which raises ``KafkaException`` where it is not answered."""
+        try:
+            yield
+        except KafkaException as error:
+            self._note(is_up=error.args[0].code() not in CUT_OFF)
+            raise
+        self._note(is_up=True)
 
     def gives_up(self) -> bool:
         """Tell whether the client has had no connection for ``LOST_S``. Then this is about the next one."""
