@@ -29,10 +29,14 @@ SETTLING = {
     KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
     KafkaError._WAIT_COORD, KafkaError.REQUEST_TIMED_OUT, KafkaError._TIMED_OUT, KafkaError._NOENT,  # noqa: SLF001
     KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._DESTROY_BROKER,  # noqa: SLF001
+    KafkaError.OFFSET_NOT_AVAILABLE, KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.REPLICA_NOT_AVAILABLE, KafkaError.BROKER_NOT_AVAILABLE, KafkaError.LISTENER_NOT_FOUND,
+    KafkaError.NOT_CONTROLLER, KafkaError.NETWORK_EXCEPTION, KafkaError.KAFKA_STORAGE_ERROR,
 }
 """Answers of a cluster that is about to be able to give a better one; a new leader learns late how far its log goes.
 
-That all brokers are down is the client's own word, at once, while the connections that it gave up are being made again.
+They are those that Kafka's protocol guide calls retriable (kafka.apache.org/protocol, "Error Codes") and that a leader
+or a coordinator gives; the client itself calls none of them so. That all brokers are down is the client's own word, at once, while the connections that it gave up are being made again.
 """
 
 CUT_OFF = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT,  # noqa: SLF001
