@@ -7,6 +7,8 @@ from itertools import count, pairwise
 
 import pytest
 
+from algotrade.bus.kafka.access import KafkaAccess, KafkaAddress
+from algotrade.bus.kafka.client import Administrator, Fetcher
 from algotrade.bus.topics import ORDER_PLANE
 from tests.integration.runs import Started
 from tests.integration.ticks import write_quotes, write_trades
@@ -135,3 +137,24 @@ def test_orders_flow_again_soon_after_their_broker_died(brokers, undisturbed, ti
     for name in RESULTS:
         assert (tmp_path / "out" / name).read_bytes() == (undisturbed / name).read_bytes(), name
     check_run(bus, tmp_path / "out")
+
+
+def test_who_asks_how_far_a_log_goes_hears_it_soon_after_its_leader_died(brokers):
+    """Of a log that it does not read, too; and another broker answers, so that it keeps its client."""
+    address = KafkaAddress.parse(f"kafka://{brokers.address}/chaos{next(RUNS)}", {})
+    log = f"asked{next(RUNS)}"
+    Administrator(address, KafkaAccess()).create([(log, 1, 3, {})])
+    fetcher = Fetcher(address, KafkaAccess(), "asks")
+    for _ in range(3):
+        brokers.wait_in_sync()
+        assert fetcher.bounds((log, 0)) == (0, 0)
+        client, node = fetcher._consumer, brokers.leader(log)
+
+        brokers.kill(node)
+        killed = time.monotonic()
+        assert fetcher.bounds((log, 0)) == (0, 0)
+
+        measured("no answer after the broker of a log died, s", time.monotonic() - killed)
+        assert fetcher._consumer is client
+        brokers.start_node(node)
+        brokers.wait_ready()

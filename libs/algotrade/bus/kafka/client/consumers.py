@@ -1,13 +1,24 @@
 """Who reads partitions, and who has a seat in a group that deals them out."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import ClusterMetadata
 
 from algotrade.bus.kafka.access import KafkaAccess, KafkaAddress
-from algotrade.bus.kafka.client.errors import FORBIDDEN, PASSING, OnError, asked, named, translated, translating
+from algotrade.bus.kafka.client.errors import (
+    CUT_OFF,
+    FORBIDDEN,
+    PASSING,
+    OnError,
+    asked,
+    named,
+    translated,
+    translating,
+)
 from algotrade.bus.kafka.client.headers import consumed
 from algotrade.bus.kafka.client.lifeline import Lifeline, closed_beside
 from algotrade.bus.kafka.client.settings import (
@@ -68,10 +79,27 @@ class Fetcher:
         """Return what ``ask`` gives in the end; while it is not answered nothing else tells whether there is a way."""
         def try_once() -> Any:
             self._stay_connected()
-            with self._lifeline.asking():
-                return ask()
+            try:
+                with self._lifeline.asking():
+                    return ask()
+            except KafkaException as error:
+                if error.args[0].code() in CUT_OFF:
+                    self._hear_of_leaders(lane[0])
+                raise
 
-        return asked(lane[0], try_once, look=lambda topic: self._consumer.list_topics(topic, timeout=LOOK_S_MAX))
+        return asked(lane[0], try_once, look=self._look)
+
+    def _look(self, topic: str) -> ClusterMetadata:
+        with self._lifeline.asking():
+            return self._consumer.list_topics(topic, timeout=LOOK_S_MAX)
+
+    def _hear_of_leaders(self, topic: str) -> None:
+        """Have the client learn who leads ``topic``; of one that it does not read it goes on to ask a leader that died.
+
+        And where another broker answers, the client is not cut off.
+        """
+        with suppress(KafkaException):
+            self._look(topic)
 
     def assign(self, lane: Lane, offset: int) -> None:
         """Read ``lane`` from ``offset`` on; what was read of it before is forgotten, and so is a pause."""
