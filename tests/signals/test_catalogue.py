@@ -52,6 +52,39 @@ def test_any_cut_into_chunks_gives_the_same(signal):
         same(np.concatenate(parts, axis=1), expected)
 
 
+def leaves(record, path=""):
+    """Yield (name, value) of each field that is no record itself."""
+    for name in record.dtype.names:
+        value = record[name]
+        yield from leaves(value, f"{path}{name}.") if value.dtype.names else [(path + name, np.array(value))]
+
+
+@EVERY
+def test_arrays_leave_the_state_that_single_observations_leave(signal):
+    """Also where a hole comes once blocks are full: arrays are run through by another loop then."""
+    data = columns(signal, N)
+    data[0][[3, 90, 91, 140]] = np.nan
+    one, other = signal.state(**small(signal)), signal.state(**small(signal))
+
+    streamed(signal, data, one)
+    signal.feed(other, *data)
+
+    for (name, ours), (_, theirs) in zip(leaves(one), leaves(other), strict=True):
+        np.testing.assert_array_equal(ours, theirs, err_msg=name)
+
+
+@EVERY
+def test_a_block_that_is_full_stays_so(signal):
+    """What the loop over arrays takes for granted (``hot``)."""
+    state, before = signal.state(**small(signal)), {}
+    for row in zip(*columns(signal, N), strict=True):
+        signal.update(state, *map(float, row))
+        after = {name: int(value) for name, value in leaves(state) if name.split(".")[-1] == "full"}
+        assert all(before.get(name, 0) <= value <= 1 for name, value in after.items())
+        before = after
+    assert all(before.values())
+
+
 @EVERY
 def test_a_state_restored_from_its_bytes_goes_on_as_if_nothing_had_been(signal):
     data = columns(signal, N)

@@ -10,6 +10,7 @@ from algotrade.signals.blocks import (
     AVERAGE,
     add,
     add_in_block,
+    at_end,
     average,
     block_sum,
     moved,
@@ -25,25 +26,27 @@ INPUT_UNIT = "that of the input"
 def ramp(capacity: int) -> np.dtype[Any]:
     """Return the fields of a sum weighted 1 (oldest) to ``window`` (latest), in two generations (``blocks``)."""
     names = ("sum", "weighted", "fresh", "fresh_weighted")
-    return np.dtype([*((name, "<f8") for name in names), ("count", "<i8"), ("ring", ring(capacity))])
+    return np.dtype([*((name, "<f8") for name in names), ("count", "<i8"), ("full", "<i8"), ("ring", ring(capacity))])
 
 
 @jit
 def climb(b: Any, window: int, x: float) -> float:
     """Put ``x`` in, return the sum of the last ``window`` values times 1 to ``window``; the weights grow meanwhile."""
     r = b["ring"]
-    count = b["count"]
+    turns = at_end(r, window)
+    place = r["head"] + 1
     old = swap(r, window, x)
-    place = r["head"] if r["head"] > 0 else window
     fresh = b["fresh"] + x
     fresh_weighted = b["fresh_weighted"] + place * x
-    if count < window:
-        b["count"] = count + 1
-        b["weighted"] += (count + 1) * x
+    if b["full"] == 0:
+        count = b["count"] + 1
+        b["count"] = count
+        b["full"] = 1 if count == window else 0
+        b["weighted"] += count * x
     else:
         b["weighted"] += window * x - b["sum"]
     b["sum"] += x - old
-    if r["head"] == 0:
+    if turns:
         b["sum"] = fresh
         b["weighted"] = fresh_weighted
         fresh = 0.0
@@ -99,7 +102,7 @@ def _tema(s: Any, x: float) -> float:
 @jit
 def _trix(s: Any, x: float) -> float:
     before = s["thrice"]["level"]
-    warm = s["thrice"]["seen"] >= s["period"]
+    warm = s["thrice"]["full"] > 0
     _, _, thrice = averaged_thrice(s, x)
     return (thrice / before - 1.0) * 100.0 if warm else math.nan
 

@@ -1,7 +1,8 @@
 """What signals are built from: rings, running sums, moments, averages and extremes, each a few fields and a step.
 
-A block's fields are all zeros while it has seen nothing. Its window is handed in at each step and never changes; its
-ring wraps at the window, not at the capacity, so that only the window's memory is touched.
+A block's fields are all zeros while it has seen nothing; ``full`` is 1 once it has all that it needs, for ever
+(``hot``). Its window is handed in at each step and never changes; its ring wraps at the window, not at the capacity, so
+that only the window's memory is touched.
 
 Running sums are kept in two generations. Adding what comes and subtracting what leaves collects rounding errors for
 ever; so beside the sum that is in use another is summed up afresh from the moment the ring wraps, and takes its place
@@ -19,11 +20,12 @@ from typing import Any
 import numpy as np
 
 from algotrade.jit import jit
-from algotrade.signals.ema import STATE as AVERAGE
 from algotrade.signals.ema import advance, moved
-from algotrade.signals.ema import value as average_value
 
-__all__ = ["AVERAGE", "moved"]
+__all__ = ["moved"]
+
+AVERAGE = np.dtype([("level", "<f8"), ("seen", "<i8"), ("full", "<i8")])
+"""The fields of an exponential average: ``level`` and ``seen`` as in ``ema``; ``full``: 1 once it is seeded."""
 
 
 def ring(capacity: int) -> np.dtype[Any]:
@@ -44,6 +46,12 @@ def swap(r: Any, window: int, x: float) -> float:
 
 
 @jit
+def at_end(r: Any, window: int) -> bool:
+    """Return whether the next value put in is the last before the ring begins again."""
+    return r["head"] + 1 >= window
+
+
+@jit
 def back(r: Any, window: int, steps: int) -> float:
     """Return the value put in ``steps`` (0 .. window - 1) before the latest one."""
     at = r["head"] - 1 - steps
@@ -59,11 +67,14 @@ def rolling_sum(capacity: int) -> np.dtype[Any]:
 def add(b: Any, window: int, x: float) -> float:
     """Put ``x`` in, return the sum of the last ``window`` values, of all while they are fewer."""
     r = b["ring"]
-    total = b["sum"] + (x - swap(r, window, x))
+    turns = at_end(r, window)
+    gain = x - swap(r, window, x)
     fresh = b["fresh"] + x
-    if r["head"] == 0:
-        total = fresh
-        fresh = 0.0
+    if turns:
+        b["sum"] = fresh
+        b["fresh"] = 0.0
+        return fresh
+    total = b["sum"] + gain
     b["sum"] = total
     b["fresh"] = fresh
     return total
@@ -117,20 +128,23 @@ def moments(capacity: int) -> np.dtype[Any]:
     ``same``                          how many values in a row were equal to ``last``
     """
     names = ("center", "sum", "squares", "next_center", "next_sum", "next_squares", "last")
-    return np.dtype([*((name, "<f8") for name in names), ("count", "<i8"), ("same", "<i8"), ("ring", ring(capacity))])
+    counts = [(name, "<i8") for name in ("count", "full", "same")]
+    return np.dtype([*((name, "<f8") for name in names), *counts, ("ring", ring(capacity))])
 
 
 @jit
 def observe(b: Any, window: int, x: float) -> None:
     """Put ``x`` in."""
-    count = b["count"]
+    turns = at_end(b["ring"], window)
     old = swap(b["ring"], window, x)
-    if count < window:
+    if b["full"] == 0:
+        count = b["count"]
         if count == 0:
             b["center"] = x
             b["next_center"] = x
             b["last"] = x
         b["count"] = count + 1
+        b["full"] = 1 if count + 1 == window else 0
         old = b["center"]  # nothing leaves: that is what counts nothing
     b["same"] = b["same"] + 1 if x == b["last"] else 1
     b["last"] = x
@@ -141,7 +155,7 @@ def observe(b: Any, window: int, x: float) -> None:
     off_next = x - b["next_center"]
     b["next_sum"] += off_next
     b["next_squares"] += off_next * off_next
-    if b["ring"]["head"] == 0:
+    if turns:
         b["center"] = b["next_center"]
         b["sum"] = b["next_sum"]
         b["squares"] = b["next_squares"]
@@ -169,14 +183,17 @@ def variance_of(b: Any, window: int, freedom_lost: int) -> float:
 @jit
 def average(b: Any, x: float, alpha: float, period: int) -> float:
     """Put ``x`` in an exponential average (``ema``), return it; NaN while it is seeding. It counts up to ``period``."""
-    if b["seen"] >= period:
+    if b["full"] > 0:
         level = moved(b["level"], x, alpha)
         b["level"] = level
         return level
     level, seen = advance(b["level"], b["seen"], x, alpha, period)
     b["level"] = level
     b["seen"] = seen
-    return average_value(level, seen, period)
+    if seen < period:
+        return math.nan
+    b["full"] = 1
+    return level
 
 
 def extremes(capacity: int) -> np.dtype[Any]:
@@ -198,20 +215,19 @@ def highest(b: Any, window: int, x: float) -> float:
     values = b["values"]
     place = b["place"]
     top = b["top"]
-    top = x if place == 0 or x > top else top
+    top = x if x > top or (b["full"] == 0 and place == 0) else top
     values[np.uintp(place)] = x
     place += 1
-    best = top
     if place == window:
         largest_from_each(values, window)
-        place = 0
         b["full"] = 1
-    elif b["full"] > 0:
-        before = values[np.uintp(place)]
-        best = max(top, before)
+        b["place"] = 0
+        b["top"] = -math.inf
+        return top
     b["place"] = place
     b["top"] = top
-    return best
+    before = values[np.uintp(place)]
+    return before if b["full"] > 0 and before > top else top
 
 
 @jit

@@ -8,6 +8,10 @@ that the record overlaps neither the loop's input nor its output. So a loop does
     for ...: update(hot, ...)      # the same kernel, compiled for this kind of record
     put_back(hot)
 
+A block that a window fills has a field ``full``: 0 until it has all that it needs, then 1 for ever. Once
+``is_full(hot)`` says that of all of them, ``settled(hot)`` is the same record with a type of which ``full`` is the
+constant 1, so that what a kernel does for blocks that are not full is not even compiled.
+
 ``hot`` is typed as a record of the same fields, nested ones included, whose scalars live in a block of the loop's own
 stack frame, which LLVM then takes apart into registers, and whose arrays (the rings) are the ones of ``record``. The
 operations are the same in the same order, so results agree to the last bit. With the JIT off ``hot`` is ``record``.
@@ -26,17 +30,21 @@ from algotrade.signals.arithmetic import INTERPRETED
 
 WORD_BITS = 64
 
+FULL = "full"
+
 
 class HotRecord(types.Type):
     """The type of ``on_stack``'s result: ``record``'s fields, the scalars packed into a block of ``size`` bytes.
 
+    Where it is ``settled``, a field named ``full`` is 1 to whoever reads it, and is not written.
     It is no subclass of numba's ``Record``: numba takes one record for another whose first fields agree.
     """
 
-    def __init__(self, record: types.Record) -> None:
+    def __init__(self, record: types.Record, *, is_settled: bool = False) -> None:
         """Lay out the scalars of ``record``, nested ones included, in the order of its fields."""
-        super().__init__(f"Hot{record}")
+        super().__init__(f"{'Settled' if is_settled else 'Hot'}{record}")
         self.record = record
+        self.is_settled = is_settled
         self.offsets: dict[str, int] = {}
         self.size = 0
         for name in record.fields:
@@ -51,7 +59,11 @@ class HotRecord(types.Type):
     def typeof(self, name: str) -> types.Type:
         """Return the type of a field: a nested record is hot as well."""
         field = self.record.typeof(name)
-        return HotRecord(field) if isinstance(field, types.Record) else field
+        return HotRecord(field, is_settled=self.is_settled) if isinstance(field, types.Record) else field
+
+    def holds(self, name: str) -> bool:
+        """Return whether the field is known to be 1 for as long as this kind of record is used."""
+        return self.is_settled and name == FULL
 
 
 @infer
@@ -108,12 +120,16 @@ def _get_field(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         record_pointer = context.get_value_type(kind.record)
         cold = builder.bitcast(pair.cold, record_pointer)
         return context.get_getattr(kind.record, name)(context, builder, kind.record, cold, name)
+    if kind.holds(name):
+        return context.get_constant(field, 1)
     return builder.load(_scalar_pointer(context, builder, kind, pair.hot, name))
 
 
 @lower_builtin("static_setitem", HotRecord, types.StringLiteral, types.Any)
 def _set_field(context: Any, builder: Any, sig: Any, args: Any) -> None:
     (kind, _, given), (hot, name, value) = sig.args, args
+    if kind.holds(name):
+        return
     pair = cgutils.create_struct_proxy(kind)(context, builder, value=hot)
     value = context.cast(builder, value, given, kind.typeof(name))
     builder.store(value, _scalar_pointer(context, builder, kind, pair.hot, name))
@@ -168,8 +184,52 @@ def _store(typing: Any, hot: Any) -> Any:
     return signature(types.none, hot), lower
 
 
+@intrinsic
+def _settled(typing: Any, hot: Any) -> Any:
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        pair = cgutils.create_struct_proxy(hot)(context, builder, value=args[0])
+        same = cgutils.create_struct_proxy(kind)(context, builder)
+        same.hot, same.cold = pair.hot, pair.cold
+        return same._getvalue()  # noqa: SLF001 -- as above
+
+    kind = HotRecord(hot.record, is_settled=True)
+    return signature(kind, hot), lower
+
+
+def _full_places(kind: HotRecord, hot: int = 0) -> list[int]:
+    """Return the offset in the block of each field that is named ``full``."""
+    found: list[int] = []
+    for name in kind.record.fields:
+        field = kind.typeof(name)
+        if isinstance(field, HotRecord):
+            found += _full_places(field, hot + kind.offsets[name])
+        elif name == FULL:
+            found.append(hot + kind.offsets[name])
+    return found
+
+
+@intrinsic
+def _is_full(typing: Any, hot: Any) -> Any:
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        pair = cgutils.create_struct_proxy(hot)(context, builder, value=args[0])
+        word = ir.IntType(WORD_BITS)
+        all_full = ir.Constant(word, 1)
+        for place in _full_places(hot):
+            all_full = builder.and_(all_full, builder.load(builder.bitcast(_moved(builder, pair.hot, place),
+                                                                           word.as_pointer())))
+        return builder.icmp_signed("!=", all_full, ir.Constant(word, 0))
+
+    return signature(types.boolean, hot), lower
+
+
 def _interpreted(record: Any) -> Any:
     return record
+
+
+def _interpreted_is_full(record: Any) -> bool:
+    fields = record.dtype.fields
+    return all(record[name] == 1 if name == FULL else _interpreted_is_full(record[name]) if kind.names else True
+               for name, (kind, *_) in fields.items())
 
 
 on_stack: Any = _interpreted if INTERPRETED else _load
@@ -177,3 +237,9 @@ on_stack: Any = _interpreted if INTERPRETED else _load
 
 put_back: Any = _interpreted if INTERPRETED else _store
 """``put_back(hot)``: store the scalars of ``on_stack``'s result in the record that they came from."""
+
+settled: Any = _interpreted if INTERPRETED else _settled
+"""``settled(hot)``: the same record of which everything is full, for a loop in which it is not asked each time."""
+
+is_full: Any = _interpreted_is_full if INTERPRETED else _is_full
+"""``is_full(hot)``: whether each field named ``full``, those of nested records too, is 1; so it is where none is."""

@@ -1,8 +1,10 @@
 """The two loops around every signal's step: one observation, and arrays of them.
 
-``update`` and ``run`` are written once, below, and compiled for each signal with the signal's own functions in the
-place of the names ``step``, ``usable``, ``put`` and so on. Names, because numba's disk cache knows a function by its
-name, place and bytecode: what a closure holds would be part of that key, and compiled functions have no stable one.
+Arrays are run through in the same step, compiled a second time for a state whose blocks are all full (``hot``): nothing
+is left in it but the arithmetic. ``update`` and ``run`` are written once, below, and compiled for each signal with the
+signal's own functions in the place of the names ``step``, ``usable``, ``put`` and so on. Names, because numba's disk
+cache knows a function by its name, place and bytecode: what a closure holds would be part of that key, and compiled
+functions have no stable one.
 """
 
 import functools
@@ -15,7 +17,7 @@ import numpy.typing as npt
 
 from algotrade.jit import jit
 from algotrade.signals.arithmetic import LIMIT
-from algotrade.signals.hot import on_stack, put_back
+from algotrade.signals.hot import is_full, on_stack, put_back, settled
 
 BOOK = 20
 """Inputs of a signal of an order book: bid, its size, ask and its size at each of five levels."""
@@ -81,9 +83,32 @@ def _run(states: Any, columns: Any, out: Any, row_step: int, first: int, last: i
     for j in range(first, last):
         hot = on_stack(states[j])
         row = j * row_step
-        for i in range(out.shape[2]):
-            put(out, j, i, update(hot, *pick(columns, row, i)))
+        i = 0
+        while i < out.shape[2]:
+            if is_full(hot):
+                i = go_on(hot, columns, out, j, row, i)
+            if i < out.shape[2]:
+                put(out, j, i, update(hot, *pick(columns, row, i)))
+                i += 1
         put_back(hot)
+
+
+# Most observations pass through here: the same step, of which the compiler has left out what asks whether blocks are
+# full. Unsigned places, because of signed ones numba asks whether they count from the end: half of a short step.
+def _go_on(hot: Any, columns: Any, out: Any, j: int, row: int, begin: int) -> int:
+    """Take observations from ``begin`` on up to one that is not usable; return its place, or the end."""
+    s = settled(hot)
+    i = begin
+    while i < out.shape[2]:
+        inputs = pick(columns, np.uintp(row), np.uintp(i))
+        if not usable(*inputs):
+            break
+        put(out, np.uintp(j), np.uintp(i), step(s, *inputs))
+        s["seen"] += 1
+        i += 1
+    if i > begin:
+        keep(hot, out, j, i - 1)
+    return i
 
 
 class Loops(NamedTuple):
@@ -100,9 +125,11 @@ class Loops(NamedTuple):
 def loops_of(name: str, step: Callable[..., Any], floors: tuple[float, ...], outputs: Any) -> Loops:
     """Return the loops of the signal ``name``; ``floors`` are the least usable values of its inputs."""
     count = 1 if outputs is float else len(outputs._fields)
-    update = compiled(UPDATE[count], f"{name}_update", step=step, usable=_usable(floors), outputs=outputs)
-    put = _put_one if outputs is float else _put_several
-    return Loops(update, compiled(_run, f"{name}_run", nogil=True, update=update, put=put, pick=PICK[len(floors)]))
+    is_usable, pick = _usable(floors), PICK[len(floors)]
+    put, keep = (_put_one, _keep_one) if outputs is float else (_put_several, _keep_several)
+    update = compiled(UPDATE[count], f"{name}_update", step=step, usable=is_usable, outputs=outputs)
+    go_on = compiled(_go_on, f"{name}_go_on", step=step, usable=is_usable, pick=pick, put=put, keep=keep)
+    return Loops(update, compiled(_run, f"{name}_run", nogil=True, update=update, go_on=go_on, pick=pick, put=put))
 
 
 def compiled(template: Callable[..., Any], name: str, *, nogil: bool = False, **known: Any) -> Callable[..., Any]:
@@ -196,13 +223,27 @@ def _put_several(out: npt.NDArray[np.float64], j: int, i: int, values: Any) -> N
         out[j, k, i] = values[k]
 
 
+@jit
+def _keep_one(s: Any, out: npt.NDArray[np.float64], j: int, i: int) -> None:
+    s["value"] = out[j, 0, i]
+
+
+@jit
+def _keep_several(s: Any, out: npt.NDArray[np.float64], j: int, i: int) -> None:
+    kept = s["value"]
+    for k in range(len(kept)):
+        kept[k] = out[j, k, i]
+
+
 # What a signal's own functions stand in for; here so that a reader, ruff and mypy find the names.
 step: Callable[..., Any] = _update_1
 usable: Callable[..., bool] = _usable_1
 level: Callable[..., bool] = _usable_1
 put: Callable[..., None] = _put_one
+keep: Callable[..., None] = _keep_one
 pick: Callable[..., Any] = _pick_1
 update: Callable[..., Any] = _update_1
+go_on: Callable[..., int] = _go_on
 outputs: Any = float
 low_0 = low_1 = low_2 = low_3 = -LIMIT
 free_0 = free_1 = free_2 = free_3 = True

@@ -7,7 +7,7 @@ import numpy as np
 
 from algotrade.jit import jit
 from algotrade.signals.arithmetic import fma
-from algotrade.signals.blocks import moments, observe, ring, swap, variance_of
+from algotrade.signals.blocks import at_end, moments, observe, ring, swap, variance_of
 from algotrade.signals.signal import Parameter, Signal, any_of, factor, period, window
 
 
@@ -42,20 +42,23 @@ class Level(NamedTuple):
 def powers(capacity: int) -> np.dtype[Any]:
     """Return the fields of the first four power sums of x - ``center`` over a window, in two generations."""
     names = ["center", "next_center", "last", *(f"{prefix}{k}" for prefix in ("sum_", "next_") for k in range(1, 5))]
-    return np.dtype([*((n, "<f8") for n in names), ("count", "<i8"), ("same", "<i8"), ("ring", ring(capacity))])
+    counts = [(name, "<i8") for name in ("count", "full", "same")]
+    return np.dtype([*((name, "<f8") for name in names), *counts, ("ring", ring(capacity))])
 
 
 @jit
 def observe_powers(b: Any, window: int, x: float) -> None:
     """Put ``x`` in."""
-    count = b["count"]
+    turns = at_end(b["ring"], window)
     old = swap(b["ring"], window, x)
-    if count < window:
+    if b["full"] == 0:
+        count = b["count"]
         if count == 0:
             b["center"] = x
             b["next_center"] = x
             b["last"] = x
         b["count"] = count + 1
+        b["full"] = 1 if count + 1 == window else 0
         old = b["center"]  # nothing leaves: that is what counts nothing
     b["same"] = b["same"] + 1 if x == b["last"] else 1
     b["last"] = x
@@ -70,7 +73,7 @@ def observe_powers(b: Any, window: int, x: float) -> None:
     b["next_2"] += u * u
     b["next_3"] += u * u * u
     b["next_4"] += (u * u) * (u * u)
-    if b["ring"]["head"] == 0:
+    if turns:
         b["center"] = b["next_center"]
         b["next_center"] += b["next_1"] / window
         b["sum_1"], b["sum_2"], b["sum_3"], b["sum_4"] = b["next_1"], b["next_2"], b["next_3"], b["next_4"]

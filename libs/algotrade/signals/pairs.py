@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from algotrade.jit import jit
-from algotrade.signals.blocks import ring, swap
+from algotrade.signals.blocks import at_end, ring, swap
 from algotrade.signals.signal import Signal, any_of, window
 
 NAMES = ("x", "y", "xx", "xy", "yy")
@@ -19,17 +19,18 @@ def pair_moments(capacity: int) -> np.dtype[Any]:
     """
     names = ["center_x", "center_y", "next_center_x", "next_center_y", "last_x", "last_y"]
     names += [f"{prefix}{name}" for prefix in ("sum_", "next_") for name in NAMES]
-    counts = [(name, "<i8") for name in ("count", "run_x", "run_y")]
+    counts = [(name, "<i8") for name in ("count", "full", "run_x", "run_y")]
     return np.dtype([*((name, "<f8") for name in names), *counts, ("xs", ring(capacity)), ("ys", ring(capacity))])
 
 
 @jit
 def observe_pair(b: Any, window: int, x: float, y: float) -> None:
     """Put a pair in."""
-    count = b["count"]
+    turns = at_end(b["xs"], window)
     old_x = swap(b["xs"], window, x)
     old_y = swap(b["ys"], window, y)
-    if count < window:
+    if b["full"] == 0:
+        count = b["count"]
         if count == 0:
             b["center_x"] = x
             b["center_y"] = y
@@ -38,6 +39,7 @@ def observe_pair(b: Any, window: int, x: float, y: float) -> None:
             b["last_x"] = x
             b["last_y"] = y
         b["count"] = count + 1
+        b["full"] = 1 if count + 1 == window else 0
         old_x = b["center_x"]  # nothing leaves: that is what counts nothing
         old_y = b["center_y"]
     b["run_x"] = b["run_x"] + 1 if x == b["last_x"] else 1
@@ -60,7 +62,7 @@ def observe_pair(b: Any, window: int, x: float, y: float) -> None:
     b["next_xx"] += u * u
     b["next_xy"] += u * v
     b["next_yy"] += v * v
-    if b["xs"]["head"] == 0:
+    if turns:
         _turn(b, window)
 
 

@@ -98,7 +98,7 @@ def book_level(suffix: str = "") -> tuple[Input, ...]:
     return (*any_of(f"bid{suffix}"), *sizes(f"bid_size{suffix}"), *any_of(f"ask{suffix}"), *sizes(f"ask_size{suffix}"))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Signal:
     """One signal of the catalogue.
 
@@ -230,7 +230,7 @@ class Signal:
 
     def _room(self, parameters: Mapping[str, Any]) -> int:
         """Return the default capacity, or the next power of 4 times it that holds the windows asked for."""
-        windows = [np.max(parameters[p.name]) for p in self.parameters if p.ring]
+        windows = [max(_each(parameters[p.name])) for p in self.parameters if p.ring]
         room = CAPACITY
         while windows and max(windows) > room < CAPACITY_MAX:
             room *= 4

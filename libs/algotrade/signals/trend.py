@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from algotrade.jit import jit
-from algotrade.signals.blocks import AVERAGE, average, extremes, highest, ring, swap
+from algotrade.signals.blocks import AVERAGE, at_end, average, extremes, highest, ring, swap
 from algotrade.signals.signal import Signal, any_of, factor, period, window
 
 
@@ -109,48 +109,51 @@ def _supertrend(s: Any, high: float, low: float, close: float) -> Supertrend:
 def line(capacity: int) -> np.dtype[Any]:
     """Return the fields of a least-squares line through the last ``window`` values, in two generations (``blocks``).
 
-    ``sum``, ``weighted``, ``squares``  of y - center, of its product with the place 0 (oldest) to window - 1, of its
-                                        square; the ``next_`` ones of the generation being summed up
+    ``sum``, ``weighted``  of y - center, of its product with the place 0 (oldest) to window - 1; the ``next_`` ones of
+                           the generation being summed up
     """
-    names = ("center", "sum", "weighted", "squares", "next_center", "next_sum", "next_weighted", "next_squares")
-    return np.dtype([*((name, "<f8") for name in names), ("count", "<i8"), ("ring", ring(capacity))])
+    names = ("center", "sum", "weighted", "next_center", "next_sum", "next_weighted")
+    counts = [(name, "<i8") for name in ("count", "full")]
+    return np.dtype([*((name, "<f8") for name in names), *counts, ("ring", ring(capacity))])
 
 
 @jit
-def fit(b: Any, window: int, y: float) -> None:
-    """Put ``y`` in."""
+def fit(b: Any, window: int, y: float) -> tuple[float, float, float, bool]:
+    """Put ``y`` in; return its difference from the center, that of what leaves, its own from the next center.
+
+    And whether the next generation has taken the place of this one. A difference of what never came is 0.
+    """
     r = b["ring"]
-    count = b["count"]
+    turns = at_end(r, window)
     place = r["head"]
     old = swap(r, window, y)
-    if count < window:
+    gone = 0.0
+    if b["full"] == 0:
+        count = b["count"]
         if count == 0:
             b["center"] = y
             b["next_center"] = y
         b["count"] = count + 1
+        b["full"] = 1 if count + 1 == window else 0
         off = y - b["center"]
         b["sum"] += off
         b["weighted"] += count * off
-        b["squares"] += off * off
     else:
         off = y - b["center"]
         gone = old - b["center"]
         b["weighted"] += (window - 1) * off - (b["sum"] - gone)
         b["sum"] += off - gone
-        b["squares"] += off * off - gone * gone
     off_next = y - b["next_center"]
     b["next_sum"] += off_next
     b["next_weighted"] += place * off_next
-    b["next_squares"] += off_next * off_next
-    if r["head"] == 0:
+    if turns:
         b["center"] = b["next_center"]
         b["sum"] = b["next_sum"]
         b["weighted"] = b["next_weighted"]
-        b["squares"] = b["next_squares"]
         b["next_center"] = b["center"] + b["sum"] * (1.0 / window)
         b["next_sum"] = 0.0
         b["next_weighted"] = 0.0
-        b["next_squares"] = 0.0
+    return off, gone, off_next, turns
 
 
 @jit
@@ -182,13 +185,18 @@ def _linear_r2(s: Any, x: float) -> float:
     period = s["period"]
     s["same"] = s["same"] + 1 if s["seen"] > 0 and x == s["last"] else 1
     s["last"] = x
-    fit(b, period, x)
+    off, gone, off_next, turns = fit(b, period, x)
+    s["squares"] += off * off - gone * gone
+    s["next_squares"] += off_next * off_next
+    if turns:
+        s["squares"] = s["next_squares"]
+        s["next_squares"] = 0.0
     if s["seen"] + 1 < period or s["same"] >= period:
         return math.nan
-    spread = b["squares"] - b["sum"] * (b["sum"] / period)
+    spread = s["squares"] - b["sum"] * (b["sum"] / period)
     slope = slope_of(b, period)
     explained = slope * slope * (period * (period * period - 1.0) / 12.0)
-    return min(explained / spread, 1.0) if spread > 1e-14 * b["squares"] else math.nan
+    return min(explained / spread, 1.0) if spread > 1e-14 * s["squares"] else math.nan
 
 
 TREND = (
@@ -223,8 +231,9 @@ TREND = (
         source="TA-Lib LINEARREG"),
     Signal(
         name="linear_r2", family="trend", inputs=any_of("x"), parameters=(window(14, low=3),), unit="0 to 1",
-        step=_linear_r2, fields=lambda n: [("last", "<f8"), ("same", "<i8"), ("line", line(n))],
-        warm_up=lambda period: period,
+        step=_linear_r2, warm_up=lambda period: period,
+        fields=lambda n: [("last", "<f8"), ("same", "<i8"), ("squares", "<f8"), ("next_squares", "<f8"),
+                          ("line", line(n))],
         formula="squares explained by the least-squares line through period values over squares in all; "
                 "NaN where nothing moved",
         source="the definition; scipy.stats.linregress"),

@@ -41,7 +41,7 @@ def _fill(s: Any, volume: float, share: float) -> None:
         s["filled"] = 0.0
         s["bought"] = 0.0
         s["total"] = add(s["imbalances"], s["buckets"], abs(2.0 * bought - bucket))
-        s["full"] = min(s["full"] + 1, s["buckets"])
+        s["done"] = min(s["done"] + 1, s["buckets"])
     s["filled"] += rest
     s["bought"] += share * rest
 
@@ -56,7 +56,7 @@ def _vpin(s: Any, price: float, volume: float) -> float:
     if s["seen"] < s["period"]:
         return math.nan
     _fill(s, volume, bought_share(change, math.sqrt(variance_of(s["changes"], s["period"], 1))))
-    if s["full"] < s["buckets"]:
+    if s["done"] < s["buckets"]:
         return math.nan
     return min(max(s["total"] / (s["buckets"] * s["bucket"]), 0.0), 1.0)
 
@@ -64,7 +64,7 @@ def _vpin(s: Any, price: float, volume: float) -> float:
 VPIN = Signal(
     name="vpin", family="microstructure", inputs=(*any_of("price"), *sizes("volume")), unit="0 to 1", step=_vpin,
     parameters=(factor("bucket", 10_000.0, 1e-9, 1e12, "units"), window(50, name="buckets"), window(390, low=2)),
-    fields=lambda n: [*((name, "<f8") for name in ("price", "filled", "bought", "total")), ("full", "<i8"),
+    fields=lambda n: [*((name, "<f8") for name in ("price", "filled", "bought", "total")), ("done", "<i8"),
                       ("changes", moments(n)), ("imbalances", rolling_sum(n))],
     warm_up=lambda period, **_: period + 1,
     formula="mean of |bought - sold| / bucket over the last buckets full buckets of volume; Z(price change / deviation "

@@ -91,7 +91,8 @@ class Fetcher:
 
     def _look(self, topic: str) -> ClusterMetadata:
         with self._lifeline.asking():
-            return self._consumer.list_topics(topic, timeout=LOOK_S_MAX)
+            found: ClusterMetadata = self._consumer.list_topics(topic, timeout=LOOK_S_MAX)
+        return found
 
     def _hear_of_leaders(self, topic: str) -> None:
         """Have the client learn who leads ``topic``; of one that it does not read it goes on to ask a leader that died.

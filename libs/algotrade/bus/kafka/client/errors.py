@@ -36,7 +36,8 @@ SETTLING = {
 """Answers of a cluster that is about to be able to give a better one; a new leader learns late how far its log goes.
 
 They are those that Kafka's protocol guide calls retriable (kafka.apache.org/protocol, "Error Codes") and that a leader
-or a coordinator gives; the client itself calls none of them so. That all brokers are down is the client's own word, at once, while the connections that it gave up are being made again.
+or a coordinator gives; the client itself calls none of them so. That all brokers are down is the client's own word, at
+once, while the connections that it gave up are being made again.
 """
 
 CUT_OFF = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT,  # noqa: SLF001
