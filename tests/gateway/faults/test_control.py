@@ -11,7 +11,7 @@ import pytest
 from algotrade.gateway.control import ADVANCE_S_MAX, BODY_BYTES_MAX, Control
 from algotrade.gateway.faults import fault_table
 from algotrade.ibkr.wire import answers as a
-from tests.gateway.faults.world import IBM_QUOTES, World, codes, executions, market_order, seen
+from tests.gateway.faults.world import IBM_QUOTES, World, codes, executions, market_order, placed, seen
 from tests.gateway.world import OPEN_NS, SECOND_NS, served
 
 PAGE = Path(__file__).parents[3] / "docs" / "GATEWAY.md"
@@ -91,7 +91,7 @@ def test_a_broker_trades_over_the_control_port(one):
     with one.client() as client:
         one.advance(2)
         assert one.ask("POST", "/faults", {"kind": "manual_trade", "symbol": "IBM", "quantity": 5})[0] == 200
-        client.ask(market_order(1))
+        placed(client, market_order(1))
         one.advance(2)
         assert one.ask("POST", "/faults", {"kind": "corrected", "price": 181.5})[0] == 200
         assert [exec_id[-3:] for exec_id, _ in executions(client)] == [".01", ".02"]
@@ -115,7 +115,7 @@ def test_every_line_of_the_page_does_something(one, words):
     path, *body = words
     with one.client(1) as client:
         one.advance(2)
-        client.ask(market_order(1))
+        placed(client, market_order(1))
         one.advance(2)
         assert len(executions(client)) == 1
         status, told = one.ask("POST" if body else "GET", path, *map(str.encode, body))

@@ -11,6 +11,7 @@ from tests.gateway.faults.world import (
     executions,
     limit_order,
     market_order,
+    placed,
     seen,
     statuses,
     world,
@@ -42,14 +43,14 @@ def order_of(client, order_id):
 def test_an_execution_is_told_before_its_order_as_often_as_was_asked(one):
     with one.client() as client:
         one.set_off("execution_first")
-        client.ask(market_order(1))
+        placed(client, market_order(1))
         one.advance(2)
         first = order_of(client, 1)
         assert first.index("ExecutionData") < min(
             i for i, (kind, m) in enumerate(zip(first, seen(client, EVIDENCE), strict=True))
             if kind == "OrderStatus" and m.status == "Filled")
         client.seen.clear()
-        client.ask(market_order(2))
+        placed(client, market_order(2))
         one.advance(2)
         told = [m for m in seen(client, EVIDENCE) if getattr(m, "order_id", 2) == 2]
         filled = next(i for i, m in enumerate(told) if isinstance(m, a.ExecutionData))
@@ -60,13 +61,13 @@ def test_an_execution_is_told_before_its_order_as_often_as_was_asked(one):
 def test_an_execution_is_told_again_with_the_same_id(one):
     with one.client() as client:
         one.set_off("duplicated_executions", copies=2)
-        client.ask(market_order(1))
+        placed(client, market_order(1))
         one.advance(2)
         told = executions(client)
         assert len(told) == 3
         assert len(set(told)) == 1
         assert len(answered(client)) == 1
-        client.ask(market_order(2))
+        placed(client, market_order(2))
         one.advance(2)
         assert len(executions(client)) == 4
 
@@ -74,17 +75,17 @@ def test_an_execution_is_told_again_with_the_same_id(one):
 def test_a_commission_comes_late_or_never(one):
     with one.client() as client:
         one.set_off("commission_late", seconds=30)
-        client.ask(market_order(1))
+        placed(client, market_order(1))
         one.advance(10)
         assert (len(executions(client)), seen(client, a.CommissionReport)) == (1, [])
         one.advance(25)
         (late,) = seen(client, a.CommissionReport)
         assert late.exec_id == executions(client)[0][0]
         one.set_off("commission_never")
-        client.ask(market_order(2))
+        placed(client, market_order(2))
         one.advance(120)
         assert (len(executions(client)), len(seen(client, a.CommissionReport))) == (2, 1)
-        client.ask(market_order(3))
+        placed(client, market_order(3))
         one.advance(2)
         assert len(seen(client, a.CommissionReport)) == 2
 
@@ -115,7 +116,7 @@ def test_a_late_cancel_lets_an_order_fill_first(one):
 def test_an_order_vanishes_without_a_word_and_the_next_one_does_not(one):
     with one.client() as client:
         one.set_off("order_lost")
-        client.ask(market_order(1), market_order(2))
+        placed(client, market_order(1), market_order(2))
         one.advance(3)
         assert (statuses(client, 1), [m.order_id for m in answered(client)]) == ([], [2])
 
@@ -142,7 +143,7 @@ def test_the_last_execution_is_corrected_and_taken_back(one):
     with one.client() as client:
         with pytest.raises(FaultRefused, match="no execution"):
             one.set_off("corrected")
-        client.ask(market_order(1))
+        placed(client, market_order(1))
         one.advance(2)
         answered(client)  # what is asked for is not the last that happened
         one.set_off("corrected", quantity="60", price="179.5")

@@ -11,6 +11,7 @@ from tests.gateway.faults.world import (
     executions,
     limit_order,
     market_order,
+    placed,
     seen,
     statuses,
     world,
@@ -64,7 +65,7 @@ def test_an_order_waits_for_the_link_and_what_happened_meanwhile_is_only_told_wh
         assert statuses(client)[-1] in {"PreSubmitted", "Submitted"}
         told = len(seen(client, a.OrderStatus))
         one.set_off("link_lost", seconds=20)
-        client.ask(market_order(2))
+        placed(client, market_order(2))
         one.advance(15)
         assert (executions(client), len(seen(client, a.OrderStatus))) == ([], told)
         one.advance(6)
@@ -144,7 +145,7 @@ def test_a_restart_takes_nobody_for_a_while_keeps_orders_and_may_roll_back_ids(o
         assert [m.order_id for m in client.seen if isinstance(m, a.OpenOrder)] == [1]
         next_id = next(m.order_id for m in client.seen if isinstance(m, a.NextValidId))
         assert next_id == (2 if rolls_back_ids else 6)
-        client.ask(market_order(next_id))
+        placed(client, market_order(next_id))
         one.advance(2)
         assert [shares for _, shares in executions(client)] == [100]
 

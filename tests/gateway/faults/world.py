@@ -59,6 +59,12 @@ def seen(client, kind, where=lambda answer: True):
     return [m for m in client.seen if isinstance(m, kind) and where(m)]
 
 
+def placed(client, *orders):
+    """Have ``client`` place orders, and wait until they have come: what is on its way would meet a later time."""
+    client.ask(*orders)
+    seen(client, a.OrderStatus)
+
+
 def codes(client):
     return [m.code for m in seen(client, a.ErrorMessage) if m.code not in {2104, 2106, 2158}]
 
